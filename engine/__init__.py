@@ -1,0 +1,1 @@
+"""The scribetui engine: a dependable transcription queue, useful without any screen."""

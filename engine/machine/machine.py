@@ -1,0 +1,154 @@
+"""The machine: every stimulus and what handles it, in one table; and the rules that must always hold."""
+
+from collections.abc import Callable
+from typing import Any
+
+from engine import events as ev
+from engine.commands import Options
+from engine.machine import queue, results, schedule
+from engine.machine.core import AT_WORK, Core, Job
+from engine.machine.stimuli import (
+    Asked,
+    Closing,
+    FilesWritten,
+    FromWorker,
+    Instruction,
+    MemoryRead,
+    Restored,
+    Source,
+    Stimulus,
+    Ticked,
+    WorkerGone,
+    WriteFailed,
+)
+from engine.recipe import Policy
+from engine.states import ENDED, Paused, Pausing, Queued, Running, Writing
+
+STAGES = {
+    "listen": "engine.stages.listen:Listen",
+    "faster-whisper": "engine.stages.asr.faster_whisper:FasterWhisper",
+}
+"""The stage class for listening, and the one for each backend; other backends are import paths themselves."""
+
+
+class Machine:
+    """The engine's whole behaviour: stimuli in, instructions out, nothing else touched.
+
+    Args:
+        policy: how failures are answered.
+        cache: the folder for decoded audio, only ever named in instructions.
+        stages: import paths to use in place of ``STAGES``.
+        only_added: run only jobs that were asked for since the start, not all that the ledger has waiting.
+    """
+
+    def __init__(
+        self,
+        policy: Policy | None = None,
+        cache: str = "cache",
+        stages: dict[str, str] | None = None,
+        *,
+        only_added: bool = False,
+    ) -> None:
+        self._core = Core(policy or Policy(), STAGES | (stages or {}), cache, only_added=only_added)
+
+    def handle(self, stimulus: Stimulus, now: int) -> list[Instruction]:
+        """Take in one stimulus at a time (Unix milliseconds), and say what is to be done, in order."""
+        core = self._core
+        _HANDLERS[type(stimulus)](core, stimulus, now)
+        schedule.advance(core, now)
+        out, core.out = core.out, []
+        return out
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nothing goes on: no job at work and none that could start; when closing, no worker either."""
+        core = self._core
+        at_work = core.at_work()
+        if core.is_closing:
+            return not core.workers and not (at_work and isinstance(at_work.state, Writing))
+        return at_work is None and not schedule.has_next(core)
+
+    def find(self, source: Source, options: Options) -> int | None:
+        """The job for the same file that promises the same words."""
+        job = queue.find_same(self._core, source, options)
+        return None if job is None else job.id
+
+    def check_invariants(self) -> None:
+        """Prove the rules that hold after every stimulus.
+
+        Raises:
+            AssertionError: one does not; the message tells which, and for which job.
+        """
+        core = self._core
+        assert sorted(core.order) == sorted(core.jobs), "the order is not the jobs'"
+        at_work = [job for job in core.jobs.values() if isinstance(job.state, AT_WORK)]
+        assert len(at_work) <= 1, f"{len(at_work)} jobs at work"
+        stages = [worker.stage for worker in core.workers.values()]
+        assert len(stages) == len(set(stages)), f"two workers where one fits: {stages}"
+        for job in core.jobs.values():
+            self._check_job(job)
+        for worker in core.workers.values():
+            assert not set(worker.queued) & worker.begun, f"worker {worker.id} holds a span twice"
+            job_of = core.jobs.get(worker.job)
+            if worker.stage == "transcribe" and job_of and not isinstance(job_of.state, ENDED):
+                held = set(worker.queued) | worker.begun
+                assert held == set(job_of.sent), f"job {job_of.id}: {held} at the worker, {set(job_of.sent)} sent"
+
+    def _check_job(self, job: Job) -> None:
+        story = f"job {job.id} in {job.state}"
+        windows = list(self._core.windows(job))
+        assert len(windows) == len(set(windows)), f"{story} holds a window twice"
+        assert job.pending == sorted(job.pending), f"{story} has its windows out of order"
+        for span, number in job.sent.items():
+            assert span in job.attempts[number].left, f"{story} lost {span} from its attempt"
+        for attempt in job.attempts.values():
+            assert attempt.left, f"{story} keeps an attempt with nothing left"
+            assert all(job.sent.get(span) == attempt.id for span in attempt.left), f"{story} lost a window"
+        if not isinstance(job.state, Running | Pausing):
+            assert not job.sent, f"{story} has windows at the worker"
+            assert not job.attempts, f"{story} has attempts"
+        if isinstance(job.state, Writing):
+            assert job.is_transcribed, f"{story} before all is transcribed"
+        if isinstance(job.state, ENDED):
+            assert not windows, f"{story} still holds windows"
+
+
+def _restored(core: Core, stimulus: Restored, now: int) -> None:
+    core.budget = stimulus.budget
+    core.next_job, core.next_attempt = stimulus.next_job, stimulus.next_attempt
+    core.tell(ev.EngineStarted(stimulus.budget))
+    for record in stimulus.jobs:
+        job = core.revive(record)
+        before = job.state
+        if isinstance(before, Running | Writing):
+            job.state = Queued()
+        elif isinstance(before, Pausing):
+            job.state = Paused(now)
+        core.announce(job, record.progress)
+        if job.state != before:
+            core.save(job)
+
+
+def _memory_read(core: Core, stimulus: MemoryRead, now: int) -> None:
+    core.tell(ev.MemorySampled(tree=stimulus.tree, budget=core.budget, available=stimulus.available))
+
+
+def _ticked(core: Core, stimulus: Ticked, now: int) -> None:
+    """Only the time has changed; what follows from that is the schedule's."""
+
+
+def _closing(core: Core, stimulus: Closing, now: int) -> None:
+    core.is_closing = True
+
+
+_HANDLERS: dict[type[Any], Callable[[Core, Any, int], None]] = {
+    Restored: _restored,
+    Asked: queue.asked,
+    FromWorker: results.from_worker,
+    WorkerGone: results.worker_gone,
+    FilesWritten: results.files_written,
+    WriteFailed: results.write_failed,
+    MemoryRead: _memory_read,
+    Ticked: _ticked,
+    Closing: _closing,
+}

@@ -1,0 +1,219 @@
+"""Commands: what each does to a job in each state."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from engine import commands as cmd
+from engine import events as ev
+from engine.commands import CommandError
+from engine.machine.core import Core, Job
+from engine.machine.stimuli import Answer, Asked, ForgetJob, SaveGaps, Source
+from engine.states import (
+    ENDED,
+    Cancelled,
+    Paused,
+    Pausing,
+    Queued,
+    Running,
+    Writing,
+)
+
+CHUNK_MS = (30_000, 3_600_000)
+"""Shortest and longest chunk one may ask for: a window is up to 30 s; an hour is longer than any checkpoint needs."""
+BATCH = (1, 64)
+
+
+def asked(core: Core, stimulus: Asked, now: int) -> None:
+    """Carry out a command, and answer."""
+    handler = _HANDLERS[type(stimulus.command)]
+    try:
+        job = handler(core, stimulus, now)
+    except CommandError as error:
+        core.do(Answer(stimulus.token, None, str(error)))
+    else:
+        core.do(Answer(stimulus.token, job))
+
+
+def _find(core: Core, number: int) -> Job:
+    job = core.jobs.get(number)
+    if job is None:
+        raise CommandError(f"There is no job {number}.")
+    return job
+
+
+def _add(core: Core, stimulus: Asked, now: int) -> int:
+    command, source = stimulus.command, stimulus.source
+    assert isinstance(command, cmd.Add)
+    assert source is not None
+    known = find_same(core, source, command.options)
+    if known is not None:
+        core.eligible.add(known.id)
+        _go_on(core, known, command.options, stimulus.progress, now)
+        return known.id
+    job = Job(core.next_job, source, command.options, command.options.recipe, Queued())
+    core.next_job += 1
+    core.jobs[job.id] = job
+    core.order.append(job.id)
+    core.eligible.add(job.id)
+    core.announce(job, ev.Progress())
+    core.save(job)
+    return job.id
+
+
+def find_same(core: Core, source: Source, options: cmd.Options) -> Job | None:
+    """The job for the same file that promises the same words."""
+    for job in core.jobs.values():
+        same_words = job.options.track == options.track and job.options.recipe.same_text(options.recipe)
+        if job.source == source and same_words:
+            return job
+    return None
+
+
+def _go_on(core: Core, job: Job, options: cmd.Options, progress: ev.Progress | None, now: int) -> None:
+    """A file is added again: adopt the new options and do what is missing."""
+    if isinstance(job.state, ENDED):
+        job.options, job.recipe = options, options.recipe
+        _requeue(core, job, progress or ev.Progress(), now)
+    elif isinstance(job.state, Queued | Paused):
+        job.options, job.recipe = options, options.recipe
+        core.tell(ev.RecipeChanged(job=job.id, recipe=job.recipe, at=_reached(job), reason="asked for"))
+        if isinstance(job.state, Paused):
+            core.enter(job, Queued(), now)
+        core.save(job)
+
+
+def _requeue(core: Core, job: Job, progress: ev.Progress, now: int) -> None:
+    fresh = msgspec.structs.replace(progress, gaps=())
+    core.load(job, fresh)
+    job.stage_failures.clear()
+    job.streak = job.not_before = 0
+    job.state = Queued()
+    core.do(SaveGaps(job.id, ()))
+    core.announce(job, fresh)
+    core.tell(ev.QueueOrdered(tuple(core.order)))
+    core.save(job)
+
+
+def _retry(core: Core, stimulus: Asked, now: int) -> int:
+    job = _find(core, stimulus.command.job)  # type: ignore[union-attr]
+    if not isinstance(job.state, ENDED):
+        raise CommandError(f"Job {job.id} has not ended, so there is nothing to retry yet.")
+    job.recipe = job.options.recipe
+    core.eligible.add(job.id)
+    _requeue(core, job, stimulus.progress or ev.Progress(), now)
+    return job.id
+
+
+def _pause(core: Core, stimulus: Asked, now: int) -> int:
+    job = _find(core, stimulus.command.job)  # type: ignore[union-attr]
+    match job.state:
+        case Queued():
+            core.enter(job, Paused(now), now)
+        case Running():
+            core.enter(job, Pausing(now), now)
+            core.stop(job)
+        case Pausing() | Paused():
+            pass
+        case Writing():
+            raise CommandError(f"Job {job.id} is transcribed and its files are being written: nothing to pause.")
+        case _:
+            raise CommandError(f"Job {job.id} has ended, so it cannot be paused.")
+    return job.id
+
+
+def _resume(core: Core, stimulus: Asked, now: int) -> int:
+    job = _find(core, stimulus.command.job)  # type: ignore[union-attr]
+    match job.state:
+        case Paused():
+            core.eligible.add(job.id)
+            core.enter(job, Queued(), now)
+        case Pausing():
+            core.enter(job, Running(now), now)
+        case Queued() | Running() | Writing():
+            core.eligible.add(job.id)
+        case _:
+            raise CommandError(f"Job {job.id} has ended; retry it instead.")
+    return job.id
+
+
+def _cancel(core: Core, stimulus: Asked, now: int) -> int:
+    job = _find(core, stimulus.command.job)  # type: ignore[union-attr]
+    if isinstance(job.state, ENDED):
+        raise CommandError(f"Job {job.id} has already ended.")
+    if isinstance(job.state, Writing):
+        raise CommandError(f"Job {job.id} is transcribed and its files are being written; it is done in a moment.")
+    core.enter(job, Cancelled(now), now)
+    return job.id
+
+
+def _set(core: Core, stimulus: Asked, now: int) -> int:
+    command = stimulus.command
+    assert isinstance(command, cmd.Set)
+    job = _find(core, command.job)
+    if isinstance(job.state, ENDED):
+        raise CommandError(f"Job {job.id} has ended, so its parameters cannot change any more.")
+    recipe, options = job.recipe, job.options
+    if command.chunk_ms is not None:
+        _check("A chunk", command.chunk_ms // 1000, CHUNK_MS[0] // 1000, CHUNK_MS[1] // 1000, " seconds")
+        recipe = msgspec.structs.replace(recipe, chunk_ms=command.chunk_ms)
+        options = msgspec.structs.replace(options, chunking="always")
+    if command.batch is not None:
+        _check("A batch", command.batch, *BATCH, " windows")
+        recipe = msgspec.structs.replace(recipe, batch=command.batch)
+    if (recipe, options.chunking) == (job.recipe, job.options.chunking):
+        return job.id
+    job.recipe = recipe
+    job.options = msgspec.structs.replace(options, recipe=recipe)
+    core.tell(ev.RecipeChanged(job=job.id, recipe=recipe, at=_reached(job), reason="asked for"))
+    core.save(job)
+    worker = core.worker("transcribe")
+    if worker is not None and worker.job == job.id:
+        core.take_back(worker)
+    return job.id
+
+
+def _check(what: str, value: int, least: int, most: int, unit: str) -> None:
+    if not least <= value <= most:
+        raise CommandError(f"{what} can be {least} to {most}{unit}, not {value}.")
+
+
+def _reached(job: Job) -> int:
+    """Where on the timeline new parameters come into force."""
+    return job.pending[0].start if job.pending else job.heard
+
+
+def _move(core: Core, stimulus: Asked, now: int) -> int:
+    command = stimulus.command
+    assert isinstance(command, cmd.Move)
+    job = _find(core, command.job)
+    old = core.order.index(job.id)
+    new = max(0, min(len(core.order) - 1, old + command.by))
+    if new != old:
+        core.order.insert(new, core.order.pop(old))
+        core.save_order()
+    return job.id
+
+
+def _remove(core: Core, stimulus: Asked, now: int) -> int:
+    job = _find(core, stimulus.command.job)  # type: ignore[union-attr]
+    if not isinstance(job.state, ENDED):
+        raise CommandError(f"Job {job.id} has not ended; cancel it first.")
+    del core.jobs[job.id]
+    core.order.remove(job.id)
+    core.do(ForgetJob(job.id))
+    core.tell(ev.JobRemoved(job.id))
+    return job.id
+
+
+_HANDLERS: dict[type[Any], Callable[[Core, Asked, int], int]] = {
+    cmd.Add: _add,
+    cmd.Pause: _pause,
+    cmd.Resume: _resume,
+    cmd.Cancel: _cancel,
+    cmd.Retry: _retry,
+    cmd.Set: _set,
+    cmd.Move: _move,
+    cmd.Remove: _remove,
+}

@@ -1,0 +1,176 @@
+"""What happens next: which job runs, which workers it needs, which windows they get."""
+
+import msgspec
+
+from engine import events as ev
+from engine.machine.core import Attempt, Core, Job, Worker
+from engine.machine.stimuli import SaveAttempt, SendTo, StartWorker, WriteFiles
+from engine.messages import Load, Run, Work
+from engine.planner import next_chunk
+from engine.recipe import Recipe
+from engine.states import Paused, Pausing, Queued, Running, Writing
+from engine.timeline import Span
+
+AHEAD = 2
+"""Batches that wait at the worker for each one being decoded, so that no lane ever stands still."""
+
+
+def advance(core: Core, now: int) -> None:
+    """Do all that can be done now."""
+    _end_idle_workers(core, now)
+    job = core.at_work()
+    if job is not None and isinstance(job.state, Pausing) and _is_at_rest(core, job):
+        core.enter(job, Paused(now), now)
+        job = None
+    if core.is_closing:
+        _close(core)
+        return
+    if job is None:
+        job = _next_job(core)
+        if job is None:
+            return
+        core.enter(job, Running(now), now)
+    if isinstance(job.state, Running):
+        _run(core, job, now)
+
+
+def _next_job(core: Core) -> Job | None:
+    for number in core.order:
+        job = core.jobs[number]
+        if isinstance(job.state, Queued) and (not core.only_added or number in core.eligible):
+            return job
+    return None
+
+
+def has_next(core: Core) -> bool:
+    """Whether a job waits that may run."""
+    return not core.is_closing and _next_job(core) is not None
+
+
+def _is_at_rest(core: Core, job: Job) -> bool:
+    listener = core.worker("listen")
+    return not job.sent and (listener is None or listener.job != job.id)
+
+
+def _close(core: Core) -> None:
+    """Have every worker end after its batches under way."""
+    for worker in core.workers.values():
+        if not worker.is_ending:
+            core.release(worker)
+
+
+def _end_idle_workers(core: Core, now: int) -> None:
+    """Give the memory of a worker back that nobody has needed for a while."""
+    if core.at_work() is not None:
+        return
+    for worker in core.workers.values():
+        is_idle = worker.is_empty and worker.is_ready and not worker.is_ending
+        if is_idle and now - worker.idle_since >= core.policy.keep_warm_ms:
+            core.release(worker)
+
+
+def _run(core: Core, job: Job, now: int) -> None:
+    if job.is_transcribed:
+        core.enter(job, Writing(now), now)
+        core.do(WriteFiles(job.id, partial=False))
+        return
+    if job.partial_wanted:
+        core.write_partial(job, now)
+    if now < job.not_before:
+        return
+    if not job.heard_all or not job.audio_ready:
+        _listen(core, job)
+    _transcribe(core, job, now)
+
+
+def _listen(core: Core, job: Job) -> None:
+    if core.worker("listen") is not None:
+        return
+    worker = _start(core, "listen", job, key=job.id, lanes=1)
+    # A span that begins where the audio is known to end asks only for the audio to be decoded again.
+    span = Span(job.heard, max(job.heard, job.duration or 0))
+    worker.queued.append(span)
+    core.do(SendTo(worker.id, Run(work=_work(core, job, (span,), job.recipe))))
+
+
+def _transcribe(core: Core, job: Job, now: int) -> None:
+    worker = core.worker("transcribe")
+    if worker is None:
+        _start(core, "transcribe", job, key=job.recipe.model_key, lanes=job.recipe.parallel)
+        return
+    if worker.is_ending or not worker.is_ready or worker.is_dropping:
+        return
+    if worker.key != job.recipe.model_key:
+        if worker.is_empty:
+            core.release(worker)
+        return
+    if worker.job != job.id:
+        if not worker.is_empty:
+            return
+        worker.job = job.id
+    if job.audio_ready:
+        _feed(core, job, worker, now)
+
+
+def _feed(core: Core, job: Job, worker: Worker, now: int) -> None:
+    """Hand out chunks until enough waits at the worker."""
+    wanted = job.recipe.parallel * job.recipe.batch * AHEAD
+    # A window under suspicion is alone at the worker until its fate is known.
+    if any(span in job.failures for span in job.sent):
+        return
+    while len(worker.queued) < wanted:
+        clean = [span for span in job.pending if span not in job.failures]
+        if clean:
+            chunk = next_chunk(clean, _target(job))
+            is_whole = len(chunk) < len(clean) or job.heard_all
+            if not is_whole and worker.queued:
+                return  # more of this chunk is still being heard, and the worker has enough to do
+            _send(core, job, worker, chunk, job.recipe, now)
+        else:
+            if job.pending and worker.is_empty and job.heard_all:
+                alone = msgspec.structs.replace(job.recipe, batch=1)
+                _send(core, job, worker, (job.pending[0],), alone, now)
+            return
+
+
+def _target(job: Job) -> int:
+    """Length of the next chunk in milliseconds; 0 for all there is."""
+    chunk_ms, chunking = job.recipe.chunk_ms, job.options.chunking
+    is_short = job.duration is not None and job.duration <= 2 * chunk_ms
+    return 0 if chunking == "never" or (chunking == "auto" and is_short) else chunk_ms
+
+
+def _send(core: Core, job: Job, worker: Worker, chunk: tuple[Span, ...], recipe: Recipe, now: int) -> None:
+    attempt = Attempt(core.next_attempt, Span(chunk[0].start, chunk[-1].end), len(chunk), set(chunk), recipe, now)
+    core.next_attempt += 1
+    job.attempts[attempt.id] = attempt
+    taken = set(chunk)
+    job.pending = [span for span in job.pending if span not in taken]
+    for span in chunk:
+        job.sent[span] = attempt.id
+    worker.queued.extend(chunk)
+    core.do(SaveAttempt(id=attempt.id, job=job.id, span=attempt.span, windows=len(chunk), recipe=recipe, began=now))
+    core.tell(ev.ChunkStarted(job=job.id, attempt=attempt.id, span=attempt.span, windows=len(chunk), recipe=recipe))
+    core.do(SendTo(worker.id, Run(work=_work(core, job, chunk, recipe))))
+
+
+def _start(core: Core, stage: ev.StageName, job: Job, *, key: object, lanes: int) -> Worker:
+    worker = Worker(core.next_worker, stage, key, job.id)
+    core.next_worker += 1
+    core.workers[worker.id] = worker
+    path = core.stages["listen"] if stage == "listen" else core.stages.get(job.recipe.backend, job.recipe.backend)
+    core.tell(ev.WorkerStarted(job=job.id, worker=worker.id, stage=stage, model=job.recipe.model))
+    core.do(StartWorker(worker.id, Load(stage=path, recipe=job.recipe, lanes=lanes)))
+    return worker
+
+
+def _work(core: Core, job: Job, spans: tuple[Span, ...], recipe: Recipe) -> Work:
+    return Work(
+        job=job.id,
+        media=job.source.path,
+        audio=core.audio(job),
+        recipe=recipe,
+        spans=spans,
+        track=job.options.track,
+        checkpoint=job.checkpoint,
+    )

@@ -1,0 +1,227 @@
+"""What reaches the machine (stimuli) and what it wants done (instructions)."""
+
+import msgspec
+
+from engine.commands import Command, Options
+from engine.events import Event, Progress
+from engine.messages import Decoded, Down, Heard, Load, Probed, Up
+from engine.recipe import FailureKind, Recipe
+from engine.states import JobState
+from engine.timeline import Span
+
+# ---- stimuli
+
+
+class Source(msgspec.Struct, frozen=True):
+    """A media file as the file system tells it; the same three values mean the same content."""
+
+    path: str
+    size: int
+    mtime_ns: int
+
+
+class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A job as the ledger keeps it."""
+
+    id: int
+    source: Source
+    options: Options
+    state: JobState
+    outputs: tuple[str, ...] = ()
+    progress: Progress = Progress()
+
+
+class Restored(msgspec.Struct, frozen=True):
+    """The engine starts with these jobs, in the order of the queue; ended ones come without their windows."""
+
+    jobs: tuple[JobRecord, ...]
+    budget: int
+    next_job: int
+    next_attempt: int
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody asks for something and waits for the ``Answer`` with the same token."""
+
+    token: int
+    command: Command
+    source: Source | None = None
+    """For ``Add``: the file."""
+    progress: Progress | None = None
+    """For ``Add`` and ``Retry`` of an ended job: what the ledger has of it."""
+
+
+class FromWorker(msgspec.Struct, frozen=True):
+    """A worker says something."""
+
+    worker: int
+    message: Up
+
+
+class WorkerGone(msgspec.Struct, frozen=True):
+    """A worker's process has ended."""
+
+    worker: int
+    kind: FailureKind
+    reason: str
+
+
+class FilesWritten(msgspec.Struct, frozen=True):
+    """The files of a job were written."""
+
+    job: int
+    partial: bool
+    paths: tuple[str, ...]
+
+
+class WriteFailed(msgspec.Struct, frozen=True):
+    """The files of a job could not be written; the reason is one sentence for the user."""
+
+    job: int
+    partial: bool
+    reason: str
+
+
+class MemoryRead(msgspec.Struct, frozen=True):
+    """A memory sample: the process tree and what the system has left, in bytes."""
+
+    tree: int
+    available: int
+
+
+class Ticked(msgspec.Struct, frozen=True):
+    """Time has passed."""
+
+
+class Closing(msgspec.Struct, frozen=True):
+    """The engine is to end: finish the batches under way, begin nothing."""
+
+
+Stimulus = Restored | Asked | FromWorker | WorkerGone | FilesWritten | WriteFailed | MemoryRead | Ticked | Closing
+
+# ---- instructions
+
+
+class StartWorker(msgspec.Struct, frozen=True):
+    """Start a process and tell it to load."""
+
+    worker: int
+    load: Load
+
+
+class SendTo(msgspec.Struct, frozen=True):
+    """Say this to a worker."""
+
+    worker: int
+    message: Down
+
+
+class KillWorker(msgspec.Struct, frozen=True):
+    """End a worker's process group at once."""
+
+    worker: int
+
+
+class SaveJob(msgspec.Struct, frozen=True, kw_only=True):
+    """Record a job's present state."""
+
+    id: int
+    source: Source
+    options: Options
+    state: JobState
+    position: int
+    outputs: tuple[str, ...]
+    worked_ms: int
+
+
+class ForgetJob(msgspec.Struct, frozen=True):
+    """Delete a job from the ledger."""
+
+    job: int
+
+
+class SaveProbed(msgspec.Struct, frozen=True):
+    """Record what the media file holds."""
+
+    job: int
+    probed: Probed
+
+
+class SaveHeard(msgspec.Struct, frozen=True):
+    """Record a stretch that was listened to, with its windows."""
+
+    job: int
+    heard: Heard
+
+
+class SaveDecoded(msgspec.Struct, frozen=True):
+    """Record decoded windows, each with the attempt that made it."""
+
+    job: int
+    decoded: tuple[tuple[int, Decoded], ...]
+
+
+class SaveGaps(msgspec.Struct, frozen=True):
+    """Record the windows that are given up at present; they replace the earlier ones."""
+
+    job: int
+    gaps: tuple[Span, ...]
+
+
+class SaveAttempt(msgspec.Struct, frozen=True, kw_only=True):
+    """Record an attempt's beginning (outcome None) or its end."""
+
+    id: int
+    job: int
+    span: Span
+    windows: int
+    recipe: Recipe
+    began: int
+    ended: int | None = None
+    outcome: str | None = None
+    reason: str = ""
+
+
+class Publish(msgspec.Struct, frozen=True):
+    """Tell everybody."""
+
+    event: Event
+
+
+class WriteFiles(msgspec.Struct, frozen=True):
+    """Render a job's transcript into its files."""
+
+    job: int
+    partial: bool
+
+
+class CleanUp(msgspec.Struct, frozen=True):
+    """Remove a job's decoded audio, and its partial files."""
+
+    job: int
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """Answer who asked: the job concerned, or why it cannot be done."""
+
+    token: int
+    job: int | None
+    error: str | None = None
+
+
+Instruction = (
+    StartWorker
+    | SendTo
+    | KillWorker
+    | SaveJob
+    | ForgetJob
+    | SaveProbed
+    | SaveHeard
+    | SaveDecoded
+    | SaveGaps
+    | SaveAttempt
+    | Publish
+    | WriteFiles
+    | CleanUp
+    | Answer
+)

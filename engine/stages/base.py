@@ -1,0 +1,35 @@
+"""The interface of a stage. A third party's stage needs this and an import path, nothing else."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from engine.messages import Finding, Work
+from engine.recipe import Recipe
+
+
+class StageError(Exception):
+    """A stage's own failure: one clear sentence for the user."""
+
+
+class UnusableInput(StageError):
+    """The input is at fault, so that another try cannot help; one clear sentence for the user."""
+
+
+class Stage(Protocol):
+    """Work that a worker process does for jobs, one batch of spans at a time.
+
+    The constructor loads the model. ``run`` may be called from several threads at once when the recipe asks for
+    parallel batches.
+    """
+
+    def __init__(self, recipe: Recipe) -> None: ...
+
+    def run(self, work: Work) -> Iterator[tuple[Finding, ...]]:
+        """Do the work; each tuple yielded is committed as a whole, and the worker may be stopped after it.
+
+        Raises:
+            UnusableInput: the input cannot be worked on by anyone.
+            MemoryError: the batch needs more memory than there is.
+            Exception: anything else counts as this batch's failure.
+        """
+        ...

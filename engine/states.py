@@ -1,0 +1,58 @@
+"""The states of a job; each carries its own data."""
+
+import msgspec
+
+
+class Queued(msgspec.Struct, frozen=True, tag=True):
+    """Waiting for its turn."""
+
+
+class Running(msgspec.Struct, frozen=True, tag=True):
+    """At work since then (Unix milliseconds)."""
+
+    since: int
+
+
+class Pausing(msgspec.Struct, frozen=True, tag=True):
+    """Asked to pause; the batches under way are still being finished."""
+
+    since: int
+
+
+class Paused(msgspec.Struct, frozen=True, tag=True):
+    """At rest until it is resumed."""
+
+    since: int
+
+
+class Writing(msgspec.Struct, frozen=True, tag=True):
+    """Everything is transcribed; the final files are being written."""
+
+    since: int
+
+
+class Done(msgspec.Struct, frozen=True, tag=True):
+    """The final files are written; ``gaps`` milliseconds of speech could not be transcribed."""
+
+    at: int
+    gaps: int = 0
+
+
+class Failed(msgspec.Struct, frozen=True, tag=True):
+    """Given up, and why, in one sentence."""
+
+    at: int
+    error: str
+
+
+class Cancelled(msgspec.Struct, frozen=True, tag=True):
+    """Given up by the user."""
+
+    at: int
+
+
+JobState = Queued | Running | Pausing | Paused | Writing | Done | Failed | Cancelled
+"""What a job can be."""
+
+ENDED = (Done, Failed, Cancelled)
+"""The states a job does not leave by itself."""

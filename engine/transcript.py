@@ -1,0 +1,60 @@
+"""What a model says about a window: segments of words with times, in milliseconds on the job's timeline."""
+
+import msgspec
+
+from engine.recipe import Recipe
+from engine.timeline import Spans
+
+
+class Word(msgspec.Struct, frozen=True, gc=False):
+    """One word, with its leading space and punctuation as the model gave it."""
+
+    text: str
+    start: int
+    end: int
+    score: float
+    """The model's probability for the word, 0 to 1."""
+
+
+class Segment(msgspec.Struct, frozen=True):
+    """A run of words that the model gave as one."""
+
+    start: int
+    end: int
+    text: str
+    words: tuple[Word, ...] = ()
+    language: str = "en"
+    avg_logprob: float = 0.0
+    no_speech_prob: float = 0.0
+    compression_ratio: float = 1.0
+    temperature: float = 0.0
+
+
+class Window(msgspec.Struct, frozen=True):
+    """A decoded window: what is said in it, and the recipe that found it."""
+
+    recipe: Recipe
+    segments: tuple[Segment, ...] = ()
+
+
+class Transcript(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a job has found so far; what the files are made from."""
+
+    media: str
+    """Path of the media file."""
+    duration: int | None = None
+    """Milliseconds that were decoded, beyond which no time may lie; None as long as there is only an estimate."""
+    language: str | None = None
+    """ISO 639-1 code; None for the language of most of the words."""
+    windows: tuple[Window, ...] = ()
+    """In timeline order."""
+    gaps: Spans = ()
+    """Speech that was given up."""
+    warnings: tuple[str, ...] = ()
+    until: int | None = None
+    """Milliseconds up to which nothing is missing but gaps; None when that is the whole file."""
+
+    @property
+    def partial(self) -> bool:
+        """Whether there is more to come."""
+        return self.until is not None

@@ -1,0 +1,343 @@
+"""A world for the machine: workers, a ledger and a disk that exist only as data, moved by a seeded random."""
+
+import random
+from collections import Counter, deque
+from dataclasses import dataclass, field
+
+from engine import commands as cmd
+from engine import messages as msg
+from engine.events import Entry, Event, Progress
+from engine.machine import Machine
+from engine.machine import stimuli as do
+from engine.recipe import FailureKind, Policy, Recipe
+from engine.states import ENDED, Done, Failed, JobState, Paused
+from engine.timeline import Span
+from engine.transcript import Segment
+
+WINDOW = 10_000
+POLICY = Policy(retries=2, retry_delay_ms=500, partial_every_ms=2_000, keep_warm_ms=5_000)
+
+
+@dataclass
+class FakeWorker:
+    """What a real worker process does, one step at a time."""
+
+    load: msg.Load
+    ready: bool = False
+    queue: deque[tuple[msg.Work, Span]] = field(default_factory=deque)
+    lanes: list[tuple[msg.Work, list[Span]]] = field(default_factory=list)
+    drops: int = 0
+    released: bool = False
+
+    @property
+    def listens(self) -> bool:
+        return "listen" in self.load.stage
+
+
+@dataclass
+class Book:
+    """One job in the ledger."""
+
+    source: do.Source
+    options: cmd.Options
+    state: JobState
+    position: int
+    outputs: tuple[str, ...] = ()
+    heard: int = 0
+    done: bool = False
+    windows: list[Span] = field(default_factory=list)
+    decoded: dict[Span, int] = field(default_factory=dict)
+    gaps: tuple[Span, ...] = ()
+
+    def progress(self) -> Progress:
+        return Progress(
+            heard=self.heard,
+            heard_all=self.done,
+            windows=tuple(self.windows),
+            covered=tuple(sorted(self.decoded)),
+            gaps=self.gaps,
+        )
+
+
+class World:
+    """Carries out instructions and offers the machine whatever may happen next."""
+
+    def __init__(self, seed: int, *, faults: bool = True) -> None:
+        self.random = random.Random(seed)
+        self.faults = faults
+        self.now = 1_000_000
+        self.books: dict[int, Book] = {}
+        self.attempts: dict[int, str | None] = {}
+        self.began: Counter[tuple[int, Span]] = Counter()
+        self.entries: list[Entry] = []
+        self.answers: dict[int, str | None] = {}
+        self.token = 0
+        self.lengths: dict[str, int] = {}
+        self.poison = self.random.choice((4, 9, 99, 99, 99))
+        """Every so many windows there is one that can never be decoded."""
+        self.start()
+
+    def start(self) -> None:
+        """A new engine over the same ledger; whatever ran before is gone."""
+        self.machine = Machine(POLICY, "cache")
+        self.workers: dict[int, FakeWorker] = {}
+        self.writes: list[do.WriteFiles] = []
+        for attempt, outcome in self.attempts.items():
+            self.attempts[attempt] = outcome or "lost"
+        records = tuple(
+            do.JobRecord(
+                id=job,
+                source=book.source,
+                options=book.options,
+                state=book.state,
+                outputs=book.outputs,
+                progress=Progress() if isinstance(book.state, ENDED) else book.progress(),
+            )
+            for job, book in sorted(self.books.items(), key=lambda each: each[1].position)
+        )
+        next_job = max(self.books, default=0) + 1
+        self.feed(do.Restored(records, 8 * 2**30, next_job, max(self.attempts, default=0) + 1))
+
+    # ---- the machine's wishes
+
+    def feed(self, stimulus: do.Stimulus) -> None:
+        for instruction in self.machine.handle(stimulus, self.now):
+            self.carry_out(instruction)
+        self.machine.check_invariants()
+
+    def carry_out(self, instruction: do.Instruction) -> None:
+        match instruction:
+            case do.StartWorker(worker, load):
+                assert worker not in self.workers
+                self.workers[worker] = FakeWorker(load)
+            case do.SendTo(worker, message):
+                self.receive(self.workers.get(worker), message)
+            case do.KillWorker(worker):
+                self.workers.pop(worker, None)
+            case do.SaveJob():
+                book = self.books.setdefault(
+                    instruction.id, Book(instruction.source, instruction.options, instruction.state, 0)
+                )
+                book.source, book.options, book.state = instruction.source, instruction.options, instruction.state
+                book.position, book.outputs = instruction.position, instruction.outputs
+            case do.ForgetJob(job):
+                del self.books[job]
+            case do.SaveHeard(job, heard):
+                book = self.books[job]
+                assert heard.span.start == book.heard, "heard out of order"
+                book.heard, book.done = heard.span.end, heard.last
+                book.windows.extend(heard.windows)
+            case do.SaveDecoded(job, decoded):
+                for attempt, each in decoded:
+                    assert self.attempts[attempt] is None, "decoded by an attempt that is over"
+                    assert each.span in self.books[job].windows, "decoded what is no window"
+                    assert each.span not in self.books[job].decoded, "committed twice"
+                    self.books[job].decoded[each.span] = attempt
+            case do.SaveGaps(job, gaps):
+                self.books[job].gaps = gaps
+            case do.SaveAttempt():
+                assert self.attempts.get(instruction.id) is None, "an attempt ended twice"
+                self.attempts[instruction.id] = instruction.outcome
+            case do.WriteFiles():
+                self.writes.append(instruction)
+            case do.Answer(token, _, error):
+                assert token not in self.answers
+                self.answers[token] = error
+            case do.Publish(event):
+                self.publish(event)
+            case do.SaveProbed() | do.CleanUp():
+                pass
+
+    def publish(self, event: Event) -> None:
+        self.entries.append(Entry(len(self.entries) + 1, self.now, event))
+
+    def receive(self, worker: FakeWorker | None, message: msg.Down) -> None:
+        if worker is None:
+            return
+        match message:
+            case msg.Run(work=work):
+                assert not worker.released, "work for a worker that was released"
+                worker.queue.extend((work, span) for span in work.spans)
+            case msg.Drop():
+                worker.drops += 1
+            case msg.Release():
+                worker.released = True
+
+    # ---- what may happen
+
+    def step(self) -> None:
+        """Let one thing happen."""
+        roll = self.random.random()
+        if roll < 0.18:
+            self.command()
+        elif roll < 0.25:
+            self.now += self.random.choice((10, 300, 1_500, 6_000))
+            self.feed(do.Ticked())
+        elif roll < 0.27:
+            self.feed(do.MemoryRead(self.random.randrange(2**33), 2**30))
+        elif roll < 0.28 and self.faults:
+            self.start()
+        elif roll < 0.37 and self.writes:
+            self.write(fails=self.faults and self.random.random() < 0.1)
+        elif self.workers:
+            self.work(faults=self.faults)
+        else:
+            self.now += 700
+            self.feed(do.Ticked())
+
+    def command(self) -> None:
+        number = self.random.choice([*self.books, 99])
+        kind = self.random.randrange(9)
+        pick = self.random.choice
+        command: cmd.Command
+        if kind <= 2:
+            path = f"/media/{self.random.randrange(4)}.wav"
+            recipe = Recipe(batch=pick((1, 2, 4)), parallel=pick((1, 2)), chunk_ms=pick((30_000, 60_000, 300_000)))
+            command = cmd.Add(path=path, options=cmd.Options(recipe=recipe, chunking=pick(("auto", "always", "never"))))
+        else:
+            command = pick(
+                (
+                    cmd.Pause(number),
+                    cmd.Resume(number),
+                    cmd.Resume(number),
+                    cmd.Cancel(number),
+                    cmd.Retry(number),
+                    cmd.Set(job=number, chunk_ms=pick((None, 30_000, 45_000, 120_000)), batch=pick((None, 1, 2, 3))),
+                    cmd.Move(number, pick((-1, 1))),
+                    cmd.Remove(number),
+                )
+            )
+        self.ask(command)
+
+    def ask(self, command: cmd.Command) -> str | None:
+        """Ask for something, as the shell would; the error, if it cannot be done."""
+        self.token += 1
+        source = progress = None
+        if isinstance(command, cmd.Add):
+            source = do.Source(command.path, 1_000, 1)
+            known = self.machine.find(source, command.options)
+            progress = None if known is None else self.books[known].progress()
+        elif isinstance(command, cmd.Retry) and command.job in self.books:
+            progress = self.books[command.job].progress()
+        self.feed(do.Asked(token=self.token, command=command, source=source, progress=progress))
+        return self.answers[self.token]
+
+    def write(self, *, fails: bool = False) -> None:
+        writing = self.writes.pop(0)
+        if fails:
+            self.feed(do.WriteFailed(writing.job, writing.partial, "no space"))
+        else:
+            self.feed(do.FilesWritten(writing.job, writing.partial, ("a.srt",)))
+
+    def work(self, *, faults: bool) -> None:
+        """One step of one worker."""
+        number = self.random.choice(list(self.workers))
+        worker = self.workers[number]
+        roll = self.random.random()
+        if faults and roll < 0.04:
+            kind = self.random.choice((FailureKind.CRASH, FailureKind.OOM, FailureKind.ERROR))
+            self.end(number, kind)
+        elif worker.drops:
+            worker.drops -= 1
+            spans = tuple(span for _, span in worker.queue)
+            worker.queue.clear()
+            self.say(number, msg.Dropped(0, spans))
+        elif not worker.ready:
+            if worker.released:
+                self.end(number, FailureKind.CRASH)
+            elif faults and roll < 0.1:
+                self.say(number, msg.Failed(0, (), FailureKind.ERROR, "cannot load"))
+                self.end(number, FailureKind.CRASH)
+            else:
+                worker.ready = True
+                self.say(number, msg.Loaded(5))
+        elif worker.lanes and (roll < 0.6 or len(worker.lanes) >= worker.load.lanes or worker.released):
+            self.finish(number, worker, faults=faults)
+        elif worker.released:
+            self.end(number, FailureKind.CRASH)
+        elif worker.queue and len(worker.lanes) < worker.load.lanes:
+            work = worker.queue[0][0]
+            spans = [worker.queue.popleft()[1] for _ in range(min(len(worker.queue), work.recipe.batch))]
+            worker.lanes.append((work, spans))
+            for span in spans:
+                self.began[work.job, span] += 1
+            self.say(number, msg.Begun(work.job, tuple(spans)))
+        elif not worker.lanes:
+            self.now += 1_000
+            self.feed(do.Ticked())
+
+    def finish(self, number: int, worker: FakeWorker, *, faults: bool) -> None:
+        """A lane comes to the end of a batch, or of a stretch of listening."""
+        self.now += 900
+        work, spans = worker.lanes[0]
+        is_poisoned = self.faults and any((span.start // WINDOW) % self.poison == 1 for span in spans)
+        if (faults and self.random.random() < 0.08) or (is_poisoned and not worker.listens):
+            worker.lanes.pop(0)
+            kinds = (FailureKind.ERROR, FailureKind.OOM, FailureKind.UNUSABLE)
+            kind = FailureKind.ERROR if is_poisoned else self.random.choice(kinds)
+            self.say(number, msg.Failed(work.job, tuple(spans), kind, "it went wrong"))
+        elif not worker.listens:
+            worker.lanes.pop(0)
+            segment = Segment(0, 1, "words")
+            self.say(number, msg.Batch(work.job, tuple(msg.Decoded(span=span, segments=(segment,)) for span in spans)))
+            self.say(number, msg.Finished(work.job, tuple(spans)))
+        else:
+            self.listen(number, worker, work, spans[0])
+
+    def listen(self, number: int, worker: FakeWorker, work: msg.Work, span: Span) -> None:
+        length = self.lengths.setdefault(work.media, self.random.choice((0, 1, 3, 7, 20)) * WINDOW)
+        start = span.start
+        end = min(length, start + 3 * WINDOW)
+        # The same windows whatever happened before, with a silence now and then.
+        windows = tuple(Span(at, at + WINDOW - 500) for at in range(start, end, WINDOW) if (at // WINDOW) % 5 != 4)
+        last = end >= length
+        heard = msg.Heard(span=Span(start, end), windows=windows, checkpoint=str(end), last=last)
+        worker.lanes[0][1][0] = Span(end, span.end)
+        if last or worker.released:
+            worker.lanes.pop(0)
+        self.say(number, msg.Batch(work.job, (heard,)))
+        if last or worker.released:
+            self.say(number, msg.Finished(work.job, (span,)))
+
+    def say(self, number: int, message: msg.Up) -> None:
+        self.feed(do.FromWorker(number, message))
+
+    def end(self, number: int, kind: FailureKind) -> None:
+        del self.workers[number]
+        self.feed(do.WorkerGone(number, kind, "it died"))
+
+    # ---- the end
+
+    def settle(self) -> None:
+        """Let everything that can still happen happen, without further faults."""
+        for job, book in list(self.books.items()):
+            if isinstance(book.state, Paused):
+                self.ask(cmd.Resume(job))
+        for _ in range(5_000):
+            if self.machine.is_at_rest and not self.writes:
+                return
+            if self.writes:
+                self.write()
+            elif self.workers:
+                self.work(faults=False)
+            else:
+                self.now += 700
+                self.feed(do.Ticked())
+            if any(not isinstance(b.state, ENDED) and isinstance(b.state, Paused) for b in self.books.values()):
+                for job, book in list(self.books.items()):
+                    if isinstance(book.state, Paused):
+                        self.ask(cmd.Resume(job))
+        raise AssertionError(f"never at rest: {[b.state for b in self.books.values()]}")
+
+    def check_end(self) -> None:
+        """Every job has ended, and a job that is done has every window once."""
+        for job, book in self.books.items():
+            assert isinstance(book.state, ENDED), f"job {job} is left {book.state}"
+            if isinstance(book.state, Done):
+                assert book.done, f"job {job} was not listened to"
+                assert set(book.windows) == set(book.decoded) | set(book.gaps), f"job {job} lost a window"
+                assert not set(book.decoded) & set(book.gaps)
+                assert bool(book.gaps) == bool(book.state.gaps)
+            if isinstance(book.state, Failed):
+                assert book.state.error
+        assert None not in self.attempts.values(), "an attempt never ended"
