@@ -1,0 +1,74 @@
+"""What this machine has: memory, processor cores, a graphics card. A container's limits count as the machine's own."""
+
+import os
+import sys
+from pathlib import Path
+
+import psutil
+
+ROOT = Path("/")
+
+
+def memory(root: Path = ROOT) -> int:
+    """Memory in bytes: the machine's, or the control group's limit where that is lower (Linux)."""
+    total = int(psutil.virtual_memory().total)
+    limits = [int(text) for text in _control_group(root, "memory", "memory.max", "memory.limit_in_bytes")]
+    return min([total, *(limit for limit in limits if limit > 0)])
+
+
+def cores(root: Path = ROOT) -> int:
+    """Processor cores to compute on, at least 1.
+
+    Physical ones, since two hyper-threads of a core share its arithmetic; no more than this process may use.
+    """
+    counts = [psutil.cpu_count(logical=False) or os.cpu_count() or 1]
+    if sys.platform == "linux":
+        counts.append(len(os.sched_getaffinity(0)))
+    for quota in _control_group(root, "cpu", "cpu.max", ""):
+        allowed, _, period = quota.partition(" ")
+        counts.append(int(allowed) // int(period))
+    return max(1, min(counts))
+
+
+def has_cuda(root: Path = ROOT) -> bool:
+    """Whether CTranslate2 can run on an NVIDIA card: its driver is loaded, and cuBLAS 12 is where it looks.
+
+    A card without the library would end the worker, so in doubt the answer is no.
+    """
+    if not (root / "proc/driver/nvidia/version").exists():
+        return False
+    folders = ("usr/lib/x86_64-linux-gnu", "usr/lib/aarch64-linux-gnu", "usr/lib64", "usr/local/cuda/lib64")
+    listed = [Path(each) for each in os.environ.get("LD_LIBRARY_PATH", "").split(":") if each]
+    return any((folder / "libcublas.so.12").exists() for folder in (*listed, *(root / each for each in folders)))
+
+
+def _control_group(root: Path, controller: str, unified: str, legacy: str) -> list[str]:
+    """The limits set for this process's control group and those above it, as text; unlimited ones are left out."""
+    try:
+        lines = (root / "proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return []
+    limits: list[str] = []
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers == "":
+            base, name = root / "sys/fs/cgroup", unified
+        elif controller in controllers.split(",") and legacy:
+            base, name = root / "sys/fs/cgroup" / controllers, legacy
+        else:
+            continue
+        group = base / path.strip("/")
+        # In a container the path may be the host's: then only the root of the mount can be read.
+        for folder in (group, *group.parents):
+            if not folder.is_relative_to(base):
+                break
+            limits += _read(folder / name)
+    return limits
+
+
+def _read(path: Path) -> list[str]:
+    try:
+        text = path.read_text().strip()
+    except OSError:
+        return []
+    return [] if text.startswith(("max", "-1")) else [text]

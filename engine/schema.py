@@ -1,0 +1,66 @@
+"""The ledger's schema: one script a version, each taking the ledger of the version before; never changed afterwards."""
+
+MIGRATIONS = (
+    """
+    CREATE TABLE job (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        path TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        mtime_ns INTEGER NOT NULL,
+        options TEXT NOT NULL,
+        state TEXT NOT NULL,
+        position INTEGER NOT NULL,
+        outputs TEXT NOT NULL,
+        claim TEXT,
+        duration INTEGER,
+        worked_ms INTEGER NOT NULL DEFAULT 0
+    );
+    CREATE TABLE listening (
+        job INTEGER PRIMARY KEY REFERENCES job ON DELETE CASCADE,
+        heard INTEGER NOT NULL DEFAULT 0,
+        done INTEGER NOT NULL DEFAULT 0,
+        checkpoint TEXT NOT NULL DEFAULT '',
+        probed TEXT
+    );
+    CREATE TABLE attempt (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        job INTEGER NOT NULL REFERENCES job ON DELETE CASCADE,
+        stage TEXT NOT NULL,
+        start INTEGER NOT NULL,
+        "end" INTEGER NOT NULL,
+        windows INTEGER NOT NULL,
+        recipe TEXT NOT NULL,
+        began INTEGER NOT NULL,
+        ended INTEGER,
+        outcome TEXT,
+        reason TEXT NOT NULL DEFAULT ''
+    );
+    CREATE INDEX attempt_job ON attempt (job);
+    CREATE TABLE span (
+        job INTEGER NOT NULL REFERENCES job ON DELETE CASCADE,
+        stage TEXT NOT NULL,
+        start INTEGER NOT NULL,
+        "end" INTEGER NOT NULL CHECK ("end" > start),
+        attempt INTEGER REFERENCES attempt ON DELETE CASCADE,
+        data TEXT,
+        PRIMARY KEY (job, stage, start)
+    );
+    CREATE INDEX span_attempt ON span (attempt);
+    CREATE TABLE event (
+        seq INTEGER PRIMARY KEY,
+        at INTEGER NOT NULL,
+        job INTEGER,
+        kind TEXT NOT NULL,
+        data BLOB NOT NULL
+    );
+    CREATE INDEX event_job ON event (job, seq) WHERE job IS NOT NULL;
+    CREATE TABLE memory (
+        seq INTEGER PRIMARY KEY,
+        at INTEGER NOT NULL,
+        tree INTEGER NOT NULL,
+        budget INTEGER NOT NULL,
+        available INTEGER NOT NULL
+    );
+    """,
+)
+"""``PRAGMA user_version`` says how many of these a ledger has seen."""
