@@ -1,0 +1,242 @@
+"""Every setting: its type, its default, what it does in one sentence, and what it may be.
+
+The sentences are data: the default ``settings.toml`` and the messages about wrong values are made of them.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+LANGUAGES = (
+    "af|am|ar|as|az|ba|be|bg|bn|bo|br|bs|ca|cs|cy|da|de|el|en|es|et|eu|fa|fi|fo|fr|"
+    "gl|gu|ha|haw|he|hi|hr|ht|hu|hy|id|is|it|ja|jw|ka|kk|km|kn|ko|la|lb|ln|lo|lt|lv|"
+    "mg|mi|mk|ml|mn|mr|ms|mt|my|ne|nl|nn|no|oc|pa|pl|ps|pt|ro|ru|sa|sd|si|sk|sl|sn|"
+    "so|sq|sr|su|sv|sw|ta|te|tg|th|tk|tl|tr|tt|uk|ur|uz|vi|yi|yo|yue|zh"
+)
+"""The languages Whisper knows, by the codes it has for them, as a pattern."""
+
+Auto = Literal["auto"]
+
+
+def says(meaning: str, allowed: str, unit: str = "") -> Meta:
+    """What a setting does, in one sentence; what it may be, to follow "must be"; and its unit."""
+    return Meta(description=meaning, extra={"allowed": allowed, "unit": unit})
+
+
+class Transcribe(msgspec.Struct, frozen=True, kw_only=True):
+    """What recognises the speech, and what it is told beforehand."""
+
+    model: Annotated[
+        Annotated[str, Meta(min_length=1)],
+        says(
+            "The speech model; auto takes the best one on this machine that suits the language and fits into a third "
+            "of the memory budget.",
+            'a model\'s name ("tiny.en", "large-v3-turbo", "owner/name"), its folder, or "auto"',
+        ),
+    ] = "auto"
+    backend: Annotated[
+        Annotated[str, Meta(pattern=r"^(auto|faster-whisper|[A-Za-z_][\w.]*:[A-Za-z_]\w*)$")],
+        says(
+            "The library that runs the model; auto takes faster-whisper.",
+            '"auto", "faster-whisper", or the import path of a stage of your own ("package.module:Class")',
+        ),
+    ] = "auto"
+    compute_type: Annotated[
+        Auto | Literal["int8", "int8_float16", "int8_float32", "int8_bfloat16", "float16", "bfloat16", "float32"],
+        says(
+            "The numbers the model computes with; auto takes int8 on a processor and float16 on a graphics card.",
+            '"auto", "int8", "int8_float16", "int8_float32", "int8_bfloat16", "float16", "bfloat16" or "float32"',
+        ),
+    ] = "auto"
+    device: Annotated[
+        Auto | Literal["cpu", "cuda"],
+        says(
+            "Where the model runs; auto takes an NVIDIA card whose driver and cuBLAS 12 are installed, else the "
+            "processor.",
+            '"auto", "cpu" or "cuda"',
+        ),
+    ] = "auto"
+    language: Annotated[
+        Annotated[str, Meta(pattern=rf"^(auto|{LANGUAGES})$")],
+        says(
+            "The language spoken; auto detects it window by window.",
+            '"auto" or a code that Whisper knows, such as "en", "de" or "zh"',
+        ),
+    ] = "auto"
+    task: Annotated[
+        Literal["transcribe", "translate"],
+        says("What to write: the words as spoken, or their translation into English.", '"transcribe" or "translate"'),
+    ] = "transcribe"
+    terms: Annotated[
+        tuple[str, ...],
+        says("Names and words that the model should expect, told to it with every window.", "a list of strings"),
+    ] = ()
+
+
+class Listen(msgspec.Struct, frozen=True, kw_only=True):
+    """Which sound is listened to."""
+
+    track: Annotated[
+        Annotated[int, Meta(ge=0, le=999)] | Annotated[str, Meta(min_length=1)],
+        says(
+            "The audio track of a film with several; auto takes the default one.",
+            '"auto", a track\'s number from 0, or a language such as "en"',
+        ),
+    ] = "auto"
+
+
+class Chunks(msgspec.Struct, frozen=True, kw_only=True):
+    """How the work is cut up; the text does not depend on it."""
+
+    chunk: Annotated[
+        Annotated[int, Meta(ge=30, le=3600)],
+        says(
+            "How much of a recording is planned, retried and changed as one.",
+            "a whole number of seconds from 30 to 3600",
+            "seconds",
+        ),
+    ] = 300
+    chunking: Annotated[
+        Literal["auto", "always", "never"],
+        says(
+            "Whether recordings are worked on in chunks; auto does so with those longer than two of them.",
+            '"auto", "always" or "never"',
+        ),
+    ] = "auto"
+    batch: Annotated[
+        Annotated[int, Meta(ge=1, le=64)] | Auto,
+        says(
+            "How many windows of up to 30 seconds are decoded together, which is also what a crash can cost; auto "
+            "takes 2 on a processor and 8 on a graphics card.",
+            'a whole number from 1 to 64, or "auto"',
+            "windows",
+        ),
+    ] = "auto"
+    parallel: Annotated[
+        Annotated[int, Meta(ge=1, le=16)] | Auto,
+        says(
+            "How many batches are decoded side by side, sharing the processor's cores; auto takes one for each "
+            "physical core, up to 4, and one on a graphics card.",
+            'a whole number from 1 to 16, or "auto"',
+            "batches",
+        ),
+    ] = "auto"
+
+
+class Failures(msgspec.Struct, frozen=True, kw_only=True):
+    """What follows when something goes wrong."""
+
+    retries: Annotated[
+        Annotated[int, Meta(ge=0, le=20)],
+        says(
+            "How often a window that failed is tried again before it is left as a gap.",
+            "a whole number from 0 to 20",
+            "tries",
+        ),
+    ] = 3
+    retry_delay: Annotated[
+        Annotated[float, Meta(ge=0, le=600)],
+        says(
+            "How long to wait before the first of these tries; the wait doubles with each further one.",
+            "a number of seconds from 0 to 600",
+            "seconds",
+        ),
+    ] = 1.0
+
+
+class Memory(msgspec.Struct, frozen=True, kw_only=True):
+    """How much memory the work may take."""
+
+    budget: Annotated[
+        Annotated[str, Meta(pattern=r"^(auto|([1-9]\d?|100)%|\d{1,5}(\.\d{1,3})? ?(MB|GB))$")],
+        says(
+            "The memory that all of scribetui's processes together may take: a share of the machine's, or a size "
+            "(1 GB is 1024 MB); auto is 60%.",
+            'a share such as "60%", a size such as "4GB" or "1500MB", or "auto"',
+        ),
+    ] = "60%"
+    keep_warm: Annotated[
+        Annotated[float, Meta(ge=0, le=86_400)],
+        says(
+            "How long a model with nothing to do is kept in memory.",
+            "a number of seconds from 0 to 86400",
+            "seconds",
+        ),
+    ] = 60.0
+
+
+class Models(msgspec.Struct, frozen=True, kw_only=True):
+    """Where models come from."""
+
+    download: Annotated[
+        bool,
+        says("Whether a model that you name, and that is not on this machine, is downloaded.", "true or false"),
+    ] = True
+
+
+class Output(msgspec.Struct, frozen=True, kw_only=True):
+    """The files that are written."""
+
+    formats: Annotated[
+        Annotated[tuple[Literal["srt", "vtt", "txt", "json"], ...], Meta(min_length=1)],
+        says("The formats of the transcript.", 'a list of one or more of "srt", "vtt", "txt" and "json"'),
+    ] = ("srt", "vtt", "txt", "json")
+    folder: Annotated[
+        Annotated[str, Meta(pattern=r"^([/~].*)?$")],
+        says(
+            "The folder the transcripts go to; the empty string puts each beside its recording.",
+            'a full path, beginning with "/" or "~", or ""',
+        ),
+    ] = ""
+    partial_every: Annotated[
+        Annotated[float, Meta(ge=1, le=3600)],
+        says(
+            "The least time between two writings of the partial files while a job runs.",
+            "a number of seconds from 1 to 3600",
+            "seconds",
+        ),
+    ] = 5.0
+
+
+class Screen(msgspec.Struct, frozen=True, kw_only=True):
+    """How the screen looks, and its keys."""
+
+    theme: Annotated[
+        Annotated[str, Meta(min_length=1)],
+        says("The colours; auto takes the program's own.", 'the name of a theme, or "auto"'),
+    ] = "auto"
+    ascii: Annotated[
+        bool | Auto,
+        says(
+            "Whether to draw with ASCII characters only; auto does so where the terminal's encoding is not UTF-8.",
+            'true, false or "auto"',
+        ),
+    ] = "auto"
+    mouse: Annotated[
+        bool,
+        says(
+            "Whether the mouse works in the program; false leaves it to the terminal's own selection.", "true or false"
+        ),
+    ] = True
+    keys: Annotated[
+        dict[str, str],
+        says(
+            "Other keys for what the screen can do: the action's name as the help shows it, and a key or several with "
+            'commas between them, such as pause = "space,p".',
+            'a table of actions and keys, such as pause = "space,p"',
+        ),
+    ] = {}
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """All settings, with their defaults."""
+
+    transcribe: Transcribe = Transcribe()
+    listen: Listen = Listen()
+    chunks: Chunks = Chunks()
+    failures: Failures = Failures()
+    memory: Memory = Memory()
+    models: Models = Models()
+    output: Output = Output()
+    screen: Screen = Screen()
