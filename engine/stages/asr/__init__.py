@@ -1,0 +1,1 @@
+"""Speech recognition: one module a backend, each a stage that decodes windows."""

@@ -1,0 +1,29 @@
+"""Reading the decoded audio: headless 16 kHz mono int16, little-endian."""
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.stages.base import StageError
+from engine.timeline import Span
+
+RATE = 16_000
+"""Samples a second; what Whisper and Silero were trained on."""
+PER_MS = RATE // 1000
+SAMPLE_BYTES = 2
+
+
+def read_window(path: str, span: Span) -> npt.NDArray[np.float32]:
+    """The samples of a span as floats in [-1, 1], shape (samples,).
+
+    The slice is read, not mapped: mapped pages would count as this process's memory for as long as it lives.
+
+    Raises:
+        StageError: the file is gone, or ends before the span begins.
+    """
+    try:
+        samples = np.fromfile(path, "<i2", count=span.length * PER_MS, offset=span.start * PER_MS * SAMPLE_BYTES)
+    except OSError as error:
+        raise StageError(f"The decoded audio {path} cannot be read: {error.strerror or error}.") from error
+    if not samples.size:
+        raise StageError(f"The decoded audio {path} ends before {span.start / 1000:.1f} s.")
+    return samples.astype(np.float32) / np.float32(32768)
