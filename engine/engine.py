@@ -1,6 +1,7 @@
 """The thin shell around the machine: it carries out instructions and feeds back what comes of them."""
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -24,6 +25,8 @@ from engine.sampler import available_memory, tree_memory
 from engine.states import ENDED
 from engine.view import View, fold
 from engine.writer import Writer
+
+_log = logging.getLogger(__name__)
 
 TICK = 1.0
 """Seconds between two looks at the clock and at the memory."""
@@ -103,6 +106,8 @@ class Engine:
             answer.cancel()
         if self.error is None:
             self._ledger.close()
+        else:
+            self._ledger.abandon()
 
     def kill(self) -> None:
         """End every worker at once; what they had not committed is lost."""
@@ -183,6 +188,18 @@ class Engine:
         """Feed the machine, and carry out what it wants."""
         if self.error is not None:
             return
+        try:
+            self._handle(stimulus)
+        except LedgerError as error:
+            self._give_up(str(error))
+        except Exception as error:
+            _log.exception("a fault in handling %r", stimulus)
+            self._give_up(
+                f"A fault in scribetui stopped the work ({type(error).__name__}: {error}). Nothing finished is lost: "
+                f"start again to go on; {self._home.logs / 'engine.log'} tells more."
+            )
+
+    def _handle(self, stimulus: Stimulus) -> None:
         now = time.time_ns() // 1_000_000
         instructions = self._machine.handle(stimulus, now)
         entries = [
@@ -190,11 +207,7 @@ class Engine:
             for number, each in enumerate(each for each in instructions if isinstance(each, do.Publish))
         ]
         self._seq += len(entries)
-        try:
-            self._keep(instructions, entries)
-        except LedgerError as error:
-            self._give_up(str(error))
-            return
+        self._keep(instructions, entries)
         for entry in entries:
             self._view = fold(self._view, entry)
             for stream in self._streams:

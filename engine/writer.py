@@ -10,7 +10,7 @@ from pathlib import Path
 
 from engine.files import WriteError, claims, make_folder, output_base, path_key
 from engine.home import Home
-from engine.ledger import Claim, Ledger
+from engine.ledger import Claim, Ledger, LedgerError
 from engine.machine.stimuli import FilesWritten, JobRecord, WriteFailed
 from engine.stages.write import remove_partials, write_files
 from engine.states import ENDED
@@ -126,7 +126,7 @@ class Writer:
                 base = self._base(record, partial=partial)
                 paths = await asyncio.to_thread(self._render, record, base, partial)
                 report = FilesWritten(job, partial, paths)
-            except WriteError as error:
+            except (WriteError, LedgerError) as error:
                 report = WriteFailed(job, partial, str(error))
             except Exception as error:
                 _log.exception("job %s could not be written", job)

@@ -17,6 +17,8 @@ from engine.recipe import FailureKind
 
 LINE_LIMIT = 64 * 2**20
 """Longest message in bytes; a batch of words is some 100 kB, so what is longer is no message."""
+LOG_LIMIT = 8 * 2**20
+"""Bytes after which a stage's log is begun anew, the last one being kept."""
 
 _to_up = msgspec.json.Decoder(Up).decode
 
@@ -122,8 +124,10 @@ class SubprocessExecutor:
         return (FailureKind.ERROR, nonsense) if nonsense else _ending(code)
 
     async def _spawn(self, load: Load, theirs: socket.socket) -> asyncio.subprocess.Process:
-        name = load.stage.partition(":")[0].rpartition(".")[2]
-        with (self._logs / f"{name}.log").open("ab") as log:
+        path = self._logs / f"{load.stage.partition(':')[0].rpartition('.')[2]}.log"
+        if path.exists() and path.stat().st_size > LOG_LIMIT:
+            path.replace(path.with_suffix(".old.log"))
+        with path.open("ab") as log:
             return await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",

@@ -244,3 +244,35 @@ async def test_two_files_of_one_name_never_share_their_outputs(bench, media, tmp
     assert len(set(outputs)) == 12
     assert set(outputs) <= {str(path) for path in tmp_path.rglob("*")}
     assert (tmp_path / "one.srt").read_text() == "mine"
+
+
+async def test_a_ledger_that_cannot_be_written_stops_the_engine_with_a_sentence(bench, media, monkeypatch):
+    path = media(windows=30, hold="10")
+    hold = path.with_suffix(".hold")
+    hold.touch()
+    async with bench() as b:
+        job = await b.add(path)
+        await b.until(lambda e: isinstance(e, ev.BatchStarted) and e.spans[0].start == 100_000)
+        before = b.decoded(job)
+        b.engine._ledger._db.execute("PRAGMA query_only=ON")
+        hold.unlink()
+        await b.engine.wait()
+        assert "cannot be written" in b.engine.error
+        with pytest.raises(CommandError, match="cannot be written"):
+            await b.engine.submit(Pause(job))
+    assert b.decoded(job) == before
+    async with bench() as b:
+        assert isinstance(await b.ended(job), Done)
+        assert b.decoded(job) == list(range(30))
+
+
+async def test_a_fault_of_our_own_stops_the_engine_with_a_sentence(bench, media, monkeypatch):
+    async with bench() as b:
+
+        def broken(stimulus, now):
+            raise RuntimeError("a mistake")
+
+        monkeypatch.setattr(b.engine._machine, "handle", broken)
+        with pytest.raises(CommandError, match="A fault in scribetui stopped the work"):
+            await b.add(media())
+        assert "a mistake" in b.engine.error
