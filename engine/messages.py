@@ -99,6 +99,12 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     work: Work
 
 
+class Lanes(msgspec.Struct, frozen=True, tag=True):
+    """Let at most so many lanes hold a batch, from the next batch on; all may until this is said."""
+
+    count: int
+
+
 class Drop(msgspec.Struct, frozen=True, tag=True):
     """Forget every span that no lane has begun, and say which."""
 
@@ -107,7 +113,7 @@ class Release(msgspec.Struct, frozen=True, tag=True):
     """End, as soon as the lanes are idle."""
 
 
-Down = Load | Run | Drop | Release
+Down = Load | Run | Lanes | Drop | Release
 
 # ---- up
 

@@ -27,6 +27,7 @@ from engine.messages import (
     Failed,
     Finished,
     Heartbeat,
+    Lanes,
     Load,
     Loaded,
     Release,
@@ -53,6 +54,7 @@ class Feed:
         self._lanes = lanes
         self._waiting: deque[tuple[Work, Span]] = deque()
         self._changed = threading.Condition()
+        self._busy = 0
         self._is_closed = False
 
     @property
@@ -73,9 +75,10 @@ class Feed:
         lanes share what is left. That it was begun is said before anyone else can take or drop.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._is_closed)
+            self._changed.wait_for(lambda: (self._waiting and self._busy < self._lanes) or self._is_closed)
             if self._is_closed:
                 return None
+            self._busy += 1
             first = self._waiting[0][0]
             share = ceil(len(self._waiting) / self._lanes)
             spans: list[Span] = []
@@ -87,6 +90,18 @@ class Feed:
                 self._waiting.popleft()
             begun.say(Begun(first.job, tuple(spans)))
         return msgspec.structs.replace(first, spans=tuple(spans))
+
+    def finish(self) -> None:
+        """A lane is through with its batch."""
+        with self._changed:
+            self._busy -= 1
+            self._changed.notify_all()
+
+    def limit(self, lanes: int) -> None:
+        """Let at most so many lanes hold a batch."""
+        with self._changed:
+            self._lanes = lanes
+            self._changed.notify_all()
 
     def drop(self, dropped: "Outbox") -> None:
         """Forget all that waits, and say what it was."""
@@ -140,6 +155,7 @@ def work_lane(stage: Stage, feed: Feed, out: Outbox) -> None:
         finally:
             if hasattr(batches, "close"):
                 batches.close()
+            feed.finish()
 
 
 def judge(error: Exception) -> tuple[FailureKind, str]:
@@ -207,6 +223,8 @@ def main() -> None:
         match _to_down(line):
             case Run(work=work):
                 feed.put(work)
+            case Lanes(count):
+                feed.limit(count)
             case Drop():
                 feed.drop(out)
             case Release():

@@ -96,6 +96,8 @@ class Worker:
     """What it was loaded for; another key needs another worker."""
     job: int
     """The job whose spans it holds, or held last; 0 where that job has ended."""
+    lanes: int
+    """How many lanes may hold a batch."""
     is_ready: bool = False
     is_ending: bool = False
     is_dropping: bool = False

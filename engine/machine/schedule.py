@@ -5,7 +5,7 @@ import msgspec
 from engine import events as ev
 from engine.machine.core import Attempt, Core, Job, Worker
 from engine.machine.stimuli import SaveAttempt, SendTo, StartWorker, WriteFiles
-from engine.messages import Load, Run, Work
+from engine.messages import Lanes, Load, Run, Work
 from engine.planner import next_chunk
 from engine.recipe import Recipe
 from engine.states import Paused, Pausing, Queued, Running, Writing
@@ -108,8 +108,19 @@ def _transcribe(core: Core, job: Job, now: int) -> None:
         if not worker.is_empty:
             return
         worker.job = job.id
+    _share(core, job, worker)
     if job.audio_ready:
         _feed(core, job, worker, now)
+
+
+def _share(core: Core, job: Job, worker: Worker) -> None:
+    """Leave a lane's place, its processor time and its memory, to the listener while there is one."""
+    lanes = job.recipe.parallel
+    if core.worker("listen") is not None:
+        lanes = max(1, lanes - 1)
+    if lanes != worker.lanes:
+        worker.lanes = lanes
+        core.do(SendTo(worker.id, Lanes(lanes)))
 
 
 def _feed(core: Core, job: Job, worker: Worker, now: int) -> None:
@@ -155,7 +166,7 @@ def _send(core: Core, job: Job, worker: Worker, chunk: tuple[Span, ...], recipe:
 
 
 def _start(core: Core, stage: ev.StageName, job: Job, *, key: object, lanes: int) -> Worker:
-    worker = Worker(core.next_worker, stage, key, job.id)
+    worker = Worker(core.next_worker, stage, key, job.id, lanes)
     core.next_worker += 1
     core.workers[worker.id] = worker
     path = core.stages["listen"] if stage == "listen" else core.stages.get(job.recipe.backend, job.recipe.backend)

@@ -45,11 +45,18 @@ def work(first, last, job=1, batch=2, **recipe):
     return Work(job=job, media="", audio="", recipe=Recipe(batch=batch, **recipe), spans=spans)
 
 
+def take(feed, wire):
+    """A lane takes a batch and is through with it."""
+    taken = feed.take(wire.out)
+    feed.finish()
+    return taken.spans
+
+
 def test_a_batch_is_filled_across_the_chunks_of_a_job(wire):
     feed = Feed(1)
     feed.put(work(0, 3))
     feed.put(work(3, 6))
-    batches = [feed.take(wire.out).spans for _ in range(3)]
+    batches = [take(feed, wire) for _ in range(3)]
     assert batches == [work(0, 2).spans, work(2, 4).spans, work(4, 6).spans]
     assert wire.said() == [Begun(1, spans) for spans in batches]
 
@@ -59,13 +66,43 @@ def test_a_batch_never_mixes_recipes_or_jobs(wire):
     feed.put(work(0, 1))
     feed.put(work(1, 3, batch=4))
     feed.put(work(3, 4, job=2, batch=4))
-    assert [len(feed.take(wire.out).spans) for _ in range(3)] == [1, 2, 1]
+    assert [len(take(feed, wire)) for _ in range(3)] == [1, 2, 1]
 
 
 def test_near_the_end_all_lanes_share_what_is_left(wire):
     feed = Feed(2)
     feed.put(work(0, 3, batch=8))
     assert [len(feed.take(wire.out).spans) for _ in range(2)] == [2, 1]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3])
+def test_never_more_lanes_hold_a_batch_than_allowed(wire, limit):
+    feed, counting = Feed(4), threading.Lock()
+    spans, holding, most = 60, 0, 0
+
+    def lane():
+        nonlocal spans, holding, most
+        while (taken := feed.take(wire.out)) is not None:
+            with counting:
+                holding += 1
+                most = max(most, holding)
+                spans -= len(taken.spans)
+            with counting:
+                holding -= 1
+                is_last = spans == 0
+            feed.finish()
+            if is_last:
+                feed.close()
+
+    feed.limit(limit)
+    feed.put(work(0, spans, batch=1))
+    lanes = [threading.Thread(target=lane) for _ in range(4)]
+    for each in lanes:
+        each.start()
+    for each in lanes:
+        each.join(30)
+    assert 1 <= most <= limit
+    assert sum(len(begun.spans) for begun in wire.said()) == 60
 
 
 def test_dropping_gives_back_what_no_lane_has_begun(wire):
@@ -78,15 +115,21 @@ def test_dropping_gives_back_what_no_lane_has_begun(wire):
 
 
 def test_a_waiting_lane_wakes_for_work_and_for_the_end(wire):
-    feed = Feed(1)
+    feed, worked = Feed(1), threading.Event()
     taken = []
-    lane = threading.Thread(target=lambda: taken.extend([feed.take(wire.out), feed.take(wire.out)]))
-    lane.start()
+
+    def lane():
+        taken.append(take(feed, wire))
+        worked.set()
+        taken.append(feed.take(wire.out))
+
+    thread = threading.Thread(target=lane)
+    thread.start()
     feed.put(work(0, 2))
+    assert worked.wait(10)
     feed.close()
-    lane.join(10)
-    assert not lane.is_alive()
-    assert taken[-1] is None
+    thread.join(10)
+    assert taken == [work(0, 2).spans, None]
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(1, 4)), max_size=8), st.integers(1, 4))
@@ -99,6 +142,7 @@ def test_every_span_is_taken_once_and_in_order(chunks, lanes):
     taken = []
     while len(taken) < at:
         batch = feed.take(wire.out)
+        feed.finish()
         assert len(batch.spans) <= batch.recipe.batch
         taken.extend(batch.spans)
     assert taken == list(work(0, at).spans)

@@ -27,6 +27,7 @@ class FakeWorker:
     queue: deque[tuple[msg.Work, Span]] = field(default_factory=deque)
     lanes: list[tuple[msg.Work, list[Span]]] = field(default_factory=list)
     drops: int = 0
+    allowed: int = 99
     released: bool = False
 
     @property
@@ -158,6 +159,9 @@ class World:
             case msg.Run(work=work):
                 assert not worker.released, "work for a worker that was released"
                 worker.queue.extend((work, span) for span in work.spans)
+            case msg.Lanes(count):
+                assert 1 <= count <= worker.load.lanes
+                worker.allowed = count
             case msg.Drop():
                 worker.drops += 1
             case msg.Release():
@@ -251,11 +255,13 @@ class World:
             else:
                 worker.ready = True
                 self.say(number, msg.Loaded(5))
-        elif worker.lanes and (roll < 0.6 or len(worker.lanes) >= worker.load.lanes or worker.released):
+        elif worker.lanes and (
+            roll < 0.6 or len(worker.lanes) >= min(worker.allowed, worker.load.lanes) or worker.released
+        ):
             self.finish(number, worker, faults=faults)
         elif worker.released:
             self.end(number, FailureKind.CRASH)
-        elif worker.queue and len(worker.lanes) < worker.load.lanes:
+        elif worker.queue and len(worker.lanes) < min(worker.allowed, worker.load.lanes):
             work = worker.queue[0][0]
             spans = [worker.queue.popleft()[1] for _ in range(min(len(worker.queue), work.recipe.batch))]
             worker.lanes.append((work, spans))
