@@ -176,7 +176,7 @@ class WindowLayout:
         return Span(start, at)
 
     def _quietest(self, start: int, end: int) -> int:
-        """The middle of the quietest 10 ms in the inner third of the quietest 300 ms."""
+        """The middle of the quietest 30 ms within the quietest 300 ms: rather a closed mouth than a vowel."""
         first = max(0, -(-(start - self._level_start) // LEVEL_MS))
         power = [_POWER[level] for level in self._levels[first : (end - self._level_start) // LEVEL_MS]]
         size = QUIET_MS // LEVEL_MS
@@ -184,6 +184,6 @@ class WindowLayout:
         if not sums:
             return end
         best = min(range(len(sums)), key=sums.__getitem__)
-        inner = range(best + size // 3, best + size - size // 3)
-        at = min(inner, key=lambda n: (power[n], abs(2 * n + 1 - 2 * best - size)))
+        middle = best + size // 2
+        at = min(range(best + 1, best + size - 1), key=lambda n: (sum(power[n - 1 : n + 2]), abs(n - middle)))
         return self._level_start + (first + at) * LEVEL_MS + LEVEL_MS // 2

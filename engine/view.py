@@ -135,7 +135,7 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
         unheard = max(0, (self.duration or 0) - self.heard) if not self.heard_all else 0
         share = self.to_cover_ms / self.heard
         left = self.to_cover_ms - self.covered_ms - length(self.gaps) + unheard * share
-        return round(left / speed)
+        return max(0, round(left / speed))
 
 
 class LogLine(msgspec.Struct, frozen=True):
