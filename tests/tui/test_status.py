@@ -1,0 +1,102 @@
+"""What jobs and stages are doing, in a word."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine import events as ev
+from engine.recipe import FailureKind
+from engine.states import Cancelled, Done, Failed, Paused, Pausing, Queued, Running, Writing
+from tests.engine.test_view import STORIES, told
+from tests.tui import scenes
+from tests.tui.scenes import NOW, Scene
+from tui.status import job_status, stages
+
+
+def words(view, job=1) -> str:
+    return job_status(view.job(job), view).word
+
+
+def doing(view, job=1) -> list[str]:
+    return [stage.status.word for stage in stages(view.job(job), view, NOW)]
+
+
+def running() -> Scene:
+    return Scene().add(1, "/a.mp3").tell(ev.JobChanged(1, Running(0)))
+
+
+@pytest.mark.parametrize(
+    ("state", "word"),
+    [
+        (Queued(), "queued"),
+        (Pausing(0), "pausing"),
+        (Paused(0), "paused"),
+        (Writing(0), "write"),
+        (Done(0), "done"),
+        (Done(0, gaps=5), "done, gaps"),
+        (Failed(0, "no"), "failed"),
+        (Cancelled(0), "cancelled"),
+    ],
+)
+def test_a_job_in_a_word(state, word):
+    assert words(Scene().add(1, "/a.mp3", state=state).view) == word
+
+
+class TestRunning:
+    def test_it_listens_first(self):
+        scene = running()
+        assert (words(scene.view), doing(scene.view)) == ("listen", ["running", "waiting", "waiting"])
+
+    def test_then_the_model_loads(self):
+        scene = running().tell(ev.WorkerStarted(job=1, worker=2, stage="transcribe", model="m")).hear(1, 60_000)
+        assert (words(scene.view), doing(scene.view)) == ("loading", ["running", "loading", "waiting"])
+
+    def test_then_both_work(self):
+        scene = running().run(1, 120_000).hear(1, 60_000).decoding(1, 1)
+        assert (words(scene.view), doing(scene.view)) == ("transcribe", ["running", "running", "waiting"])
+
+    def test_then_all_is_heard(self):
+        scene = running().run(1, 120_000).hear(1, 120_000, last=True).decoding(1, 1)
+        assert (words(scene.view), doing(scene.view)) == ("transcribe", ["done", "running", "waiting"])
+
+    def test_then_it_writes(self):
+        scene = running().run(1, 60_000).hear(1, 60_000, last=True).chunk(1, 9).tell(ev.JobChanged(1, Writing(0)))
+        assert (words(scene.view), doing(scene.view)) == ("write", ["done", "done", "running"])
+
+
+class TestEnded:
+    def test_done(self):
+        assert doing(scenes.done()) == ["done", "done", "done"]
+        assert [stage.took for stage in stages(scenes.done().jobs[0], scenes.done(), NOW)] == [2_300, 95_000, 300]
+
+    def test_paused(self):
+        assert doing(scenes.paused()) == ["done", "paused", "waiting"]
+
+    def test_the_stage_that_failed_is_named(self):
+        assert doing(scenes.failed()) == ["failed", "not done", "not done"]
+        scene = running().run(1, 60_000).hear(1, 60_000, last=True)
+        assert doing(scene.tell(ev.JobChanged(1, Failed(0, "no"))).view) == ["done", "failed", "not done"]
+        scene = running().run(1, 60_000).hear(1, 60_000, last=True).chunk(1, 9)
+        assert doing(scene.tell(ev.JobChanged(1, Failed(0, "full disk"))).view) == ["done", "done", "failed"]
+
+    def test_gaps(self):
+        scene = running().run(1, 60_000).hear(1, 60_000, last=True)
+        lost = scene.windows(1)[0]
+        scene.fail(1, FailureKind.ERROR, "x", follows="y").tell(ev.GapLeft(1, lost, "x")).chunk(1, 9)
+        scene.tell(ev.JobChanged(1, Done(0, gaps=lost.length)))
+        assert doing(scene.view) == ["done", "gaps", "done"]
+
+    def test_silence_needs_no_transcribing(self):
+        scene = running().run(1, 60_000).tell(ev.SpeechHeard(job=1, until=60_000, windows=(), last=True))
+        assert doing(scene.tell(ev.JobChanged(1, Done(0))).view) == ["done", "done", "done"]
+
+
+@given(STORIES, st.integers(0, 10**10))
+def test_whatever_happened_there_is_a_word_for_it(story, now):
+    view = told(*(event for _, event in story))
+    for job in view.jobs:
+        assert job_status(job, view).word
+        for stage in stages(job, view, now):
+            assert stage.status.word
+            assert stage.fraction is None or 0.0 <= stage.fraction <= 1.0
+            assert stage.took is None or stage.took >= 0

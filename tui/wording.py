@@ -1,0 +1,233 @@
+"""What every event says to the user, in one line; the only place where events become words."""
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from engine import events as ev
+from engine.recipe import FailureKind, Recipe
+from engine.states import (
+    Cancelled,
+    Done,
+    Failed,
+    JobState,
+    Paused,
+    Pausing,
+    Queued,
+    Running,
+    Writing,
+)
+from tui.text import chunk_length, clock, count, name_of, plain, size, stretch, took
+
+
+class Severity(StrEnum):
+    """How much an event should stand out."""
+
+    QUIET = "quiet"
+    INFO = "info"
+    GOOD = "good"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Wording(NamedTuple):
+    """An event in words."""
+
+    text: str
+    severity: Severity = Severity.INFO
+
+
+_FAILURES = {
+    FailureKind.OOM: "out of memory",
+    FailureKind.CRASH: "the worker died",
+    FailureKind.HANG: "no progress",
+    FailureKind.ERROR: "error",
+    FailureKind.UNUSABLE: "cannot be used",
+}
+
+
+def wording(event: ev.Event) -> Wording:
+    """The event in one clear line, made safe for a terminal."""
+    said = _WORDINGS[type(event)](event)
+    return Wording(plain(said.text), said.severity)
+
+
+def job_of(event: ev.Event) -> int | None:
+    """The number of the job an event concerns, if it concerns one."""
+    return getattr(event, "job", None)
+
+
+def parameters(recipe: Recipe) -> str:
+    """How a recipe cuts up the work: ``chunks of 5m, batch 2 × 2``."""
+    chunks = "one chunk" if recipe.chunk_ms <= 0 else f"chunks of {chunk_length(recipe.chunk_ms)}"
+    return f"{chunks}, batch {recipe.batch} × {recipe.parallel}"
+
+
+def _engine_started(event: ev.EngineStarted) -> Wording:
+    return Wording(f"engine started with a memory budget of {size(event.budget)}", Severity.QUIET)
+
+
+def _job_added(event: ev.JobAdded) -> Wording:
+    known = event.progress.duration
+    what = f"{size(event.size)}, {clock(known)}" if known else size(event.size)
+    if isinstance(event.state, Queued):
+        return Wording(f"queued ({what})")
+    return Wording(f"on the list from before ({what}): {_state(event.state).text}", Severity.QUIET)
+
+
+def _job_removed(event: ev.JobRemoved) -> Wording:
+    return Wording("taken off the list", Severity.QUIET)
+
+
+def _job_probed(event: ev.JobProbed) -> Wording:
+    parts = [event.container]
+    track = next((each for each in event.tracks if each.index == event.chosen), None)
+    if track is not None:
+        parts.append(f"{track.codec} {track.rate / 1000:g} kHz, {_channels(track.channels)}")
+        if len(event.tracks) > 1:
+            language = f", {track.language}" if track.language else ""
+            parts.append(f"track {event.chosen} of {len(event.tracks)}{language}")
+    parts.append(f"about {clock(event.duration)}" if event.duration else "of unknown length")
+    return Wording("opened: " + ", ".join(parts))
+
+
+def _channels(number: int) -> str:
+    return {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}.get(number, f"{number} channels")
+
+
+def _job_changed(event: ev.JobChanged) -> Wording:
+    return _state(event.state)
+
+
+def _state(state: JobState) -> Wording:
+    match state:
+        case Queued():
+            return Wording("waiting in the queue", Severity.QUIET)
+        case Running():
+            return Wording("running")
+        case Pausing():
+            return Wording("pausing after the batches under way")
+        case Paused():
+            return Wording("paused")
+        case Writing():
+            return Wording("all transcribed, writing the files", Severity.QUIET)
+        case Done(gaps=0):
+            return Wording("done", Severity.GOOD)
+        case Done(gaps=gaps):
+            return Wording(f"done, with gaps of {clock(gaps)}", Severity.WARNING)
+        case Failed(error=error):
+            return Wording(f"failed: {error}", Severity.ERROR)
+        case Cancelled():
+            return Wording("cancelled")
+
+
+def _queue_ordered(event: ev.QueueOrdered) -> Wording:
+    return Wording("the order of the queue changed", Severity.QUIET)
+
+
+def _worker_started(event: ev.WorkerStarted) -> Wording:
+    loads = f", loading {event.model}" if event.stage == "transcribe" else ""
+    return Wording(f"worker {event.worker} started to {event.stage}{loads}", Severity.QUIET)
+
+
+def _worker_ready(event: ev.WorkerReady) -> Wording:
+    return Wording(f"worker {event.worker} ready after {took(event.took_ms)}", Severity.QUIET)
+
+
+def _worker_ended(event: ev.WorkerEnded) -> Wording:
+    return Wording(f"worker {event.worker} ended: {event.reason}", Severity.QUIET)
+
+
+def _speech_heard(event: ev.SpeechHeard) -> Wording:
+    return Wording(f"heard up to {clock(event.until)}{', the end' if event.last else ''}", Severity.QUIET)
+
+
+def _chunk_started(event: ev.ChunkStarted) -> Wording:
+    recipe = event.recipe
+    windows = count(event.windows, "window")
+    text = (
+        f"chunk {stretch(event.span.start, event.span.end)} begun: {windows}, batch {recipe.batch} × {recipe.parallel}"
+    )
+    return Wording(text, Severity.QUIET)
+
+
+def _batch_started(event: ev.BatchStarted) -> Wording:
+    return Wording(f"decoding {_spans(event.spans)}", Severity.QUIET)
+
+
+def _batch_done(event: ev.BatchDone) -> Wording:
+    return Wording(
+        f"{_spans(event.spans)} transcribed in {took(event.took_ms)}, {count(len(event.lines), 'line')}",
+        Severity.QUIET,
+    )
+
+
+def _chunk_done(event: ev.ChunkDone) -> Wording:
+    span = event.span
+    speed = f", {span.length / event.took_ms:.1f}x" if event.took_ms > 0 else ""
+    return Wording(f"chunk {stretch(span.start, span.end)} done in {took(event.took_ms)}{speed}", Severity.GOOD)
+
+
+def _chunk_stopped(event: ev.ChunkStopped) -> Wording:
+    return Wording(f"chunk {stretch(event.span.start, event.span.end)} stopped with nothing lost: {event.reason}")
+
+
+def _attempt_failed(event: ev.AttemptFailed) -> Wording:
+    where = f" at {_spans(event.spans)}" if event.spans else ""
+    text = f"{event.stage} failed{where} ({_FAILURES[event.kind]}): {event.reason.rstrip('. ')}; {event.follows}"
+    return Wording(text, Severity.WARNING)
+
+
+def _recipe_changed(event: ev.RecipeChanged) -> Wording:
+    severity = Severity.INFO if event.reason == "asked for" else Severity.WARNING
+    why = "as asked for" if event.reason == "asked for" else event.reason
+    return Wording(f"from {clock(event.at)} on: {parameters(event.recipe)} ({why.rstrip('. ')})", severity)
+
+
+def _gap_left(event: ev.GapLeft) -> Wording:
+    return Wording(f"gap left at {stretch(event.span.start, event.span.end)}: {event.reason}", Severity.ERROR)
+
+
+def _warning(event: ev.Warning) -> Wording:
+    return Wording(event.message, Severity.WARNING)
+
+
+def _written(event: ev.Written) -> Wording:
+    names = " ".join(name_of(path) for path in event.paths)
+    return Wording(f"{'so far' if event.partial else 'files'} written: {names}")
+
+
+def _memory_sampled(event: ev.MemorySampled) -> Wording:
+    return Wording(f"memory {size(event.tree)} of {size(event.budget)}", Severity.QUIET)
+
+
+def _spans(spans: tuple[Any, ...]) -> str:
+    if not spans:
+        return "nothing"
+    text = stretch(spans[0].start, spans[0].end)
+    return text if len(spans) == 1 else f"{text} and {count(len(spans) - 1, 'other window')}"
+
+
+_WORDINGS: dict[type[Any], Callable[[Any], Wording]] = {
+    ev.EngineStarted: _engine_started,
+    ev.JobAdded: _job_added,
+    ev.JobRemoved: _job_removed,
+    ev.JobProbed: _job_probed,
+    ev.JobChanged: _job_changed,
+    ev.QueueOrdered: _queue_ordered,
+    ev.WorkerStarted: _worker_started,
+    ev.WorkerReady: _worker_ready,
+    ev.WorkerEnded: _worker_ended,
+    ev.SpeechHeard: _speech_heard,
+    ev.ChunkStarted: _chunk_started,
+    ev.BatchStarted: _batch_started,
+    ev.BatchDone: _batch_done,
+    ev.ChunkDone: _chunk_done,
+    ev.ChunkStopped: _chunk_stopped,
+    ev.AttemptFailed: _attempt_failed,
+    ev.RecipeChanged: _recipe_changed,
+    ev.GapLeft: _gap_left,
+    ev.Warning: _warning,
+    ev.Written: _written,
+    ev.MemorySampled: _memory_sampled,
+}
