@@ -1,9 +1,13 @@
 """The work with no screen: progress on stderr, events as JSON lines on stdout, an exit status at the end."""
 
 import asyncio
+import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
 
 import msgspec
 from rich.console import Console
@@ -12,7 +16,8 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from engine import events as ev
 from engine.commands import Add, CommandError, Options
 from engine.engine import Engine
-from engine.states import Cancelled, Done, Failed
+from engine.files import shown
+from engine.states import ENDED, Cancelled, Done, Failed
 from engine.view import JobView, View, fold
 from tui.text import clock, name_of, plain, times_realtime
 from tui.wording import Severity, wording
@@ -23,12 +28,34 @@ DONE, FAILED, GAPS, INTERRUPTED = 0, 1, 3, 130
 """Exit statuses, as the command line promises them."""
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to ``_while_read``; Rich would exit."""
+        raise
+
+
+@contextmanager
+def _while_read(stream: TextIO) -> Iterator[None]:
+    """Write to a stream; once its terminal or its reader is gone, to nowhere, so that the work goes on."""
+    try:
+        yield
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
+def _about(job: JobView, text: str) -> str:
+    """A sentence about a job with the file's name before it, unless it begins with its path."""
+    return text if text.startswith((job.path, shown(Path(job.path)))) else f"{name_of(job.path)}: {text}"
+
+
 class Reporter:
     """Tells what happens to whoever watches stderr, and to whatever reads stdout."""
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
-        self._console = Console(stderr=True, markup=False, highlight=False, emoji=False, soft_wrap=True)
+        self._console = _Console(stderr=True, markup=False, highlight=False, emoji=False, soft_wrap=True)
         self._bars = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=30),
@@ -41,29 +68,36 @@ class Reporter:
         self._tenths: dict[int, int] = {}
 
     def __enter__(self) -> "Reporter":
-        self._bars.start()
+        with _while_read(sys.stderr):
+            self._bars.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._bars.stop()
+        with _while_read(sys.stderr):
+            self._bars.stop()
 
     def say(self, text: str, style: str = "") -> None:
         """A line for the user."""
-        self._console.print(plain(text), style=style or None)
+        with _while_read(sys.stderr):
+            self._console.print(plain(text), style=style or None)
 
     def tell(self, entry: ev.Entry, view: View) -> None:
         """One event."""
         if self._as_json:
-            sys.stdout.write(msgspec.json.encode(entry).decode() + "\n")
-            sys.stdout.flush()
+            with _while_read(sys.stdout):
+                sys.stdout.write(msgspec.json.encode(entry).decode() + "\n")
+                sys.stdout.flush()
         event = entry.event
         job = view.job(getattr(event, "job", 0))
-        if isinstance(event, SHOWN):
+        if job is None:
+            return
+        if isinstance(event, SHOWN) and not (isinstance(event, ev.AttemptFailed) and event.follows == ev.GIVEN_UP):
             words = wording(event)
-            name = f"{name_of(job.path)}: " if job else ""
-            self.say(f"{name}{words.text}", "yellow" if words.severity is not Severity.ERROR else "red")
-        if job is not None:
+            self.say(_about(job, words.text), "yellow" if words.severity is not Severity.ERROR else "red")
+        with _while_read(sys.stderr):
             self._progress(job, entry.at)
+        if isinstance(event, ev.JobChanged) and isinstance(event.state, ENDED):
+            self.conclude(job)
 
     def _progress(self, job: JobView, now: int) -> None:
         speed, left = job.speed(now), job.eta(now)
@@ -96,7 +130,7 @@ class Reporter:
                 for path in job.outputs:
                     self.say(f"  {path}")
             case Failed(error=error):
-                self.say(f"{name}: {error}", "red")
+                self.say(_about(job, error), "red")
             case _:
                 self.say(f"{name}: stopped at {job.fraction:.0%}; run it again to go on from there")
 
@@ -140,8 +174,9 @@ async def _run(
             try:
                 job = await engine.submit(Add(path=path, options=options))
             except CommandError as error:
-                reporter.say(str(error), "red")
                 refused = True
+                if engine.error is None:
+                    reporter.say(str(error), "red")
             else:
                 if job is not None and job not in jobs:
                     jobs.append(job)
@@ -157,7 +192,8 @@ async def _run(
         return FAILED
     states = [found for job in jobs if (found := last.job(job)) is not None]
     for job_view in states:
-        reporter.conclude(job_view)
+        if not isinstance(job_view.state, ENDED):
+            reporter.conclude(job_view)
     if any(isinstance(job_view.state, Failed) for job_view in states) or refused:
         status = FAILED
     elif any(isinstance(job_view.state, Done) and job_view.state.gaps for job_view in states):

@@ -87,9 +87,9 @@ async def _add(work: Engine, paths: Sequence[str], given: Options) -> list[str]:
 
 def _is_ascii(settings: Settings) -> bool:
     """Whether to draw with ASCII only: as the settings say, else where the terminal's encoding is not UTF-8."""
-    if settings.screen.ascii == "auto":
-        return (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
-    return settings.screen.ascii
+    from tui.environment import is_utf8
+
+    return not is_utf8() if settings.screen.ascii == "auto" else settings.screen.ascii
 
 
 def _maker(settings: Settings, asked: Mapping[str, Any]) -> Callable[[str], Options]:
