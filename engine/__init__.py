@@ -1,5 +1,7 @@
 """The scribetui engine: a dependable transcription queue, useful without any screen.
 
+For example:
+
     from engine import Engine
     from engine.commands import Add
     from engine.home import Home
