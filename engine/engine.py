@@ -15,7 +15,7 @@ from engine.events import Entry
 from engine.executors.base import Executor
 from engine.executors.subprocess import SubprocessExecutor
 from engine.home import Home
-from engine.intake import inspect
+from engine.intake import check_folder, check_name, inspect
 from engine.ledger import Ledger, LedgerError
 from engine.machine import Machine
 from engine.machine import stimuli as do
@@ -74,6 +74,9 @@ class Engine:
         self._token = 0
         self._clock: asyncio.Task[None] | None = None
         self._flushed = time.monotonic()
+        self._latest = 0
+        self._ahead = 0
+        """Milliseconds that our time is ahead of a clock that was set back."""
         self.error: str | None = None
         """Why the engine had to end, in one sentence; None while all is well."""
 
@@ -123,11 +126,13 @@ class Engine:
     async def _tick(self) -> None:
         while self.error is None:
             await asyncio.sleep(TICK)
+            stimulus: Stimulus = do.Ticked()
             if self._view.workers:
-                tree = await asyncio.to_thread(tree_memory)
-                self.handle(MemoryRead(tree, available_memory()))
-            else:
-                self.handle(do.Ticked())
+                try:
+                    stimulus = MemoryRead(await asyncio.to_thread(tree_memory), available_memory())
+                except (OSError, psutil.Error) as error:
+                    _log.warning("the memory cannot be read: %s", error)
+            self.handle(stimulus)
 
     # ---- its API
 
@@ -135,6 +140,8 @@ class Engine:
         """The view as it is now, and every event after it; the iterator ends when the engine does."""
         stream: asyncio.Queue[Entry | None] = asyncio.Queue()
         self._streams.add(stream)
+        if self.error is not None:
+            stream.put_nowait(None)
         return self._view, self._read(stream)
 
     async def _read(self, stream: asyncio.Queue[Entry | None]) -> AsyncIterator[Entry]:
@@ -162,7 +169,12 @@ class Engine:
         answer: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
         self._answers[token] = answer
         try:
-            self.handle(self._asked(token, command))
+            try:
+                asked = self._asked(token, command)
+            except LedgerError as error:
+                self._give_up(str(error))
+            else:
+                self.handle(asked)
             return await answer
         finally:
             del self._answers[token]
@@ -172,6 +184,9 @@ class Engine:
         progress: ev.Progress | None = None
         if isinstance(command, Add):
             source = inspect(command.path)
+            folder = command.options.out or str(Path(source.path).parent)
+            check_name(folder, "folder")
+            check_folder(folder)
             progress = self._known(source, command.options)
         elif isinstance(command, Retry) and self._view.job(command.job) is not None:
             progress = self._ledger.progress(command.job)
@@ -200,7 +215,7 @@ class Engine:
             )
 
     def _handle(self, stimulus: Stimulus) -> None:
-        now = time.time_ns() // 1_000_000
+        now = self._now()
         instructions = self._machine.handle(stimulus, now)
         entries = [
             Entry(self._seq + number, now, each.event)
@@ -215,6 +230,13 @@ class Engine:
         for instruction in instructions:
             self._carry_out(instruction)
         self._changed.set()
+
+    def _now(self) -> int:
+        """Unix milliseconds that never go back, whoever sets the clock: a delay would last as much longer."""
+        wall = time.time_ns() // 1_000_000
+        self._ahead = max(self._ahead, self._latest - wall)
+        self._latest = wall + self._ahead
+        return self._latest
 
     def _keep(self, instructions: list[do.Instruction], entries: list[Entry]) -> None:
         """One transaction for all that must be durable; mere events wait for the next."""

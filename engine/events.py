@@ -12,6 +12,9 @@ from engine.timeline import Span
 
 StageName = Literal["listen", "transcribe", "write"]
 
+GIVEN_UP = "the job is given up"
+"""What follows a job's last failure; the job's own end, with the same reason, is told next."""
+
 
 class Line(msgspec.Struct, frozen=True):
     """A run of text with its place, as shown while the job runs."""

@@ -24,6 +24,7 @@ _CAUSES = {
     errno.ENOENT: f"its folder does not exist; create it, {_ELSEWHERE}",
     errno.ENOTDIR: f"its folder does not exist; create it, {_ELSEWHERE}",
     errno.ENAMETOOLONG: "the name is too long for this disk; give the media file a shorter one",
+    errno.EEXIST: f"a file has that name; rename it, {_ELSEWHERE}",
     errno.EISDIR: f"a folder has that name; rename it, {_ELSEWHERE}",
 }
 

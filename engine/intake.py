@@ -2,9 +2,23 @@
 
 import os
 import stat
+from pathlib import Path
 
 from engine.commands import CommandError
 from engine.machine.stimuli import Source
+
+
+def check_name(path: str, what: str) -> None:
+    """See to it that a path can be kept in the ledger.
+
+    Raises:
+        CommandError: it is no text.
+    """
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        shown = path.encode(errors="backslashreplace").decode()
+        raise CommandError(f"{shown}: the name is not valid UTF-8; please rename the {what}.") from None
 
 
 def inspect(path: str) -> Source:
@@ -14,11 +28,7 @@ def inspect(path: str) -> Source:
         CommandError: there is no readable file; one sentence saying what is there instead.
     """
     whole = os.path.abspath(os.path.expanduser(path))
-    try:
-        whole.encode()
-    except UnicodeEncodeError:
-        shown = whole.encode(errors="backslashreplace").decode()
-        raise CommandError(f"{shown}: the name is not valid UTF-8; please rename the file.") from None
+    check_name(whole, "file")
     try:
         found = os.stat(whole)
     except FileNotFoundError:
@@ -36,3 +46,16 @@ def inspect(path: str) -> Source:
     if found.st_size == 0:
         raise CommandError(f"{whole}: the file is empty.")
     return Source(whole, found.st_size, found.st_mtime_ns)
+
+
+def check_folder(folder: str) -> None:
+    """Look whether transcripts can go into a folder, before hours are spent on them; it need not exist yet.
+
+    Raises:
+        CommandError: they cannot; one sentence saying why.
+    """
+    nearest = next(each for each in (Path(folder), *Path(folder).parents) if each.exists())
+    if not nearest.is_dir():
+        raise CommandError(f"{nearest}: is no folder, so no transcripts can go into {folder}; name another with --out.")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise CommandError(f"{nearest}: you have no permission to write transcripts there; name a folder with --out.")

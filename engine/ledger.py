@@ -5,7 +5,7 @@ the next transaction; whatever is lost with them is only the story, never a span
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,19 @@ class LedgerError(Exception):
     """The ledger cannot be read or written; one clear sentence for the user."""
 
 
+_CURES = {
+    sqlite3.SQLITE_FULL: "free some space, or set SCRIBETUI_HOME to a folder on another disk",
+    sqlite3.SQLITE_IOERR: "check its disk, and whether that is full",
+    sqlite3.SQLITE_NOTADB: "move it away to begin with an empty queue",
+    sqlite3.SQLITE_CORRUPT: "move it away to begin with an empty queue",
+}
+
+
+def _trouble(path: Path, verb: str, error: sqlite3.Error) -> LedgerError:
+    cure = _CURES.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
+    return LedgerError(f"The ledger {path} cannot be {verb}: {error}{f'; {cure}' if cure else ''}.")
+
+
 class Ledger:
     """All that outlives the process.
 
@@ -71,19 +84,29 @@ class Ledger:
                 self._db = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None)
             else:
                 self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-                self._db.execute("PRAGMA journal_mode=WAL")
-                self._db.execute("PRAGMA synchronous=FULL")
-            self._db.execute("PRAGMA foreign_keys=ON")
-            self._db.execute("PRAGMA busy_timeout=5000")
-            if not read_only:
-                self._migrate()
+            try:
+                self._prepare(read_only)
+            except BaseException:
+                self._db.close()
+                raise
         except sqlite3.Error as error:
-            raise LedgerError(f"The ledger {path} cannot be opened: {error}.") from error
+            raise _trouble(path, "opened", error) from error
 
-    def _migrate(self) -> None:
+    def _prepare(self, read_only: bool) -> None:
+        if not read_only:
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+        self._db.execute("PRAGMA foreign_keys=ON")
+        self._db.execute("PRAGMA busy_timeout=5000")
+        self._migrate(read_only)
+
+    def _migrate(self, read_only: bool) -> None:
         version: int = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version > len(MIGRATIONS):
             raise LedgerError(f"The ledger {self.path} was written by a later version of scribetui; please update.")
+        if read_only and version < len(MIGRATIONS):
+            what = "is of an earlier version; run scribetui once" if version else "holds nothing yet; add a file first"
+            raise LedgerError(f"The ledger {self.path} {what}.")
         for number, script in enumerate(MIGRATIONS[version:], version + 1):
             self._db.executescript(f"BEGIN; {script} PRAGMA user_version={number}; COMMIT;")
 
@@ -115,7 +138,7 @@ class Ledger:
         except sqlite3.Error as error:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
-            raise LedgerError(f"The ledger {self.path} cannot be written: {error}.") from error
+            raise _trouble(self.path, "written", error) from error
 
     def flush(self) -> None:
         """Make the events durable that wait for a transaction."""
@@ -143,7 +166,7 @@ class Ledger:
                     (entry.seq, entry.at, job, type(event).__name__, _encode(event)),
                 )
         except sqlite3.Error as error:
-            raise LedgerError(f"The ledger {self.path} cannot be written: {error}.") from error
+            raise _trouble(self.path, "written", error) from error
 
     def save(self, instruction: do.Instruction) -> bool:
         """Carry out an instruction that saves something, within a transaction; False if it is not one."""
@@ -171,21 +194,29 @@ class Ledger:
 
     # ---- reading
 
+    def _rows(self, query: str, values: tuple[Any, ...] = ()) -> Iterator[Any]:
+        try:
+            yield from self._db.execute(query, values)
+        except sqlite3.Error as error:
+            raise _trouble(self.path, "read", error) from error
+
+    def _row(self, query: str, values: tuple[Any, ...] = ()) -> Any:  # noqa: ANN401 - a row is what its query asks for
+        return next(self._rows(query, values), None)
+
     def next_seq(self) -> int:
         """The number for the next event."""
         last = "(SELECT coalesce(max(seq), 0) FROM {})".format
-        row = self._db.execute(f"SELECT max({last('event')}, {last('memory')})").fetchone()
+        row = self._row(f"SELECT max({last('event')}, {last('memory')})")
         return int(row[0]) + 1
 
     def next_ids(self) -> tuple[int, int]:
         """The numbers for the next job and the next attempt; numbers are never used again."""
-        numbers = dict(self._db.execute("SELECT name, seq FROM sqlite_sequence").fetchall())
+        numbers = dict(self._rows("SELECT name, seq FROM sqlite_sequence"))
         return numbers.get("job", 0) + 1, numbers.get("attempt", 0) + 1
 
     def jobs(self) -> tuple[JobRecord, ...]:
         """Every job in the order of the queue; those that have not ended with their progress."""
-        rows = self._db.execute(f"SELECT {_JOB} FROM job ORDER BY position, id").fetchall()
-        records = [self._record(*row) for row in rows]
+        records = [self._record(*row) for row in self._rows(f"SELECT {_JOB} FROM job ORDER BY position, id")]
         return tuple(
             msgspec.structs.replace(
                 each, progress=self.summary(each.id) if isinstance(each.state, ENDED) else self.progress(each.id)
@@ -205,34 +236,34 @@ class Ledger:
 
     def job(self, job: int) -> JobRecord | None:
         """One job, with its progress."""
-        row = self._db.execute(f"SELECT {_JOB} FROM job WHERE id=?", (job,)).fetchone()
+        row = self._row(f"SELECT {_JOB} FROM job WHERE id=?", (job,))
         return None if row is None else msgspec.structs.replace(self._record(*row), progress=self.progress(job))
 
     def claim(self, job: int) -> Claim | None:
         """The name of a job's files, once one was chosen."""
-        row = self._db.execute("SELECT claim FROM job WHERE id=?", (job,)).fetchone()
+        row = self._row("SELECT claim FROM job WHERE id=?", (job,))
         return _to_claim(row[0]) if row and row[0] else None
 
     def others(self, job: int) -> list[tuple[JobRecord, Claim]]:
         """Every other job that has chosen the name of its files, with that name; without progress."""
-        rows = self._db.execute(f"SELECT claim, {_JOB} FROM job WHERE claim IS NOT NULL AND id<>?", (job,))
-        return [(self._record(*row), _to_claim(claim)) for claim, *row in rows.fetchall()]
+        rows = self._rows(f"SELECT claim, {_JOB} FROM job WHERE claim IS NOT NULL AND id<>?", (job,))
+        return [(self._record(*row), _to_claim(claim)) for claim, *row in rows]
 
     def warnings(self, job: int) -> tuple[str, ...]:
         """What the user was told about a job's media, each thing once."""
-        rows = self._db.execute("SELECT data FROM event WHERE job=? AND kind='Warning' ORDER BY seq", (job,))
+        rows = self._rows("SELECT data FROM event WHERE job=? AND kind='Warning' ORDER BY seq", (job,))
         return tuple(dict.fromkeys(_to_event(row[0]).message for row in rows))
 
     def summary(self, job: int) -> ev.Progress:
         """How long an ended job is and took; none of its windows."""
-        duration, worked_ms = self._db.execute("SELECT duration, worked_ms FROM job WHERE id=?", (job,)).fetchone()
-        row = self._db.execute("SELECT heard, done FROM listening WHERE job=?", (job,)).fetchone() or (0, 0)
+        duration, worked_ms = self._row("SELECT duration, worked_ms FROM job WHERE id=?", (job,))
+        row = self._row("SELECT heard, done FROM listening WHERE job=?", (job,)) or (0, 0)
         return ev.Progress(duration=duration, heard=row[0], heard_all=bool(row[1]), worked_ms=worked_ms)
 
     def progress(self, job: int) -> ev.Progress:
         """How far a job has come, with all its windows."""
-        duration, worked_ms = self._db.execute("SELECT duration, worked_ms FROM job WHERE id=?", (job,)).fetchone()
-        row = self._db.execute("SELECT heard, done, checkpoint FROM listening WHERE job=?", (job,)).fetchone()
+        duration, worked_ms = self._row("SELECT duration, worked_ms FROM job WHERE id=?", (job,))
+        row = self._row("SELECT heard, done, checkpoint FROM listening WHERE job=?", (job,))
         heard, done, checkpoint = row or (0, 0, "")
         return ev.Progress(
             duration=duration,
@@ -246,18 +277,18 @@ class Ledger:
         )
 
     def _spans(self, job: int, stage: str) -> tuple[Span, ...]:
-        rows = self._db.execute('SELECT start, "end" FROM span WHERE job=? AND stage=? ORDER BY start', (job, stage))
+        rows = self._rows('SELECT start, "end" FROM span WHERE job=? AND stage=? ORDER BY start', (job, stage))
         return tuple(Span(*row) for row in rows)
 
     def probed(self, job: int) -> Probed | None:
         """What the media file holds, once it was opened."""
-        row = self._db.execute("SELECT probed FROM listening WHERE job=?", (job,)).fetchone()
+        row = self._row("SELECT probed FROM listening WHERE job=?", (job,))
         return _to_probed(row[0]) if row and row[0] else None
 
     def decoded(self, job: int) -> list[tuple[Span, Recipe, tuple[Segment, ...]]]:
         """Every decoded window of a job in order, with the recipe that made it."""
         recipes: dict[str, Recipe] = {}
-        rows = self._db.execute(
+        rows = self._rows(
             'SELECT span.start, span."end", recipe, data FROM span JOIN attempt ON attempt.id=span.attempt'
             " WHERE span.job=? AND span.stage='transcribe' ORDER BY span.start",
             (job,),
@@ -278,12 +309,10 @@ class Ledger:
     def entries(self, job: int | None = None, after: int = 0) -> Iterator[ev.Entry]:
         """The events in their order, memory samples among them; those of one job only, if asked."""
         if job is not None:
-            rows: Iterable[Any] = self._db.execute(
-                "SELECT seq, at, data FROM event WHERE job=? AND seq>? ORDER BY seq", (job, after)
-            )
+            rows = self._rows("SELECT seq, at, data FROM event WHERE job=? AND seq>? ORDER BY seq", (job, after))
             yield from (ev.Entry(seq, at, _to_event(data)) for seq, at, data in rows)
             return
-        rows = self._db.execute(
+        rows = self._rows(
             "SELECT seq, at, data, 0, 0, 0 FROM event WHERE seq>?1"
             " UNION ALL SELECT seq, at, NULL, tree, budget, available FROM memory WHERE seq>?1 ORDER BY seq",
             (after,),

@@ -56,6 +56,8 @@ class FailureKind(StrEnum):
     ERROR = "error"
     UNUSABLE = "unusable"
     """The input itself is at fault: trying again cannot help."""
+    AUDIO = "audio"
+    """The decoded audio is gone: it is made anew, and no window is to blame."""
 
 
 class Failure(msgspec.Struct, frozen=True):

@@ -37,6 +37,8 @@ def _save_job(db: sqlite3.Connection, job: do.SaveJob) -> None:
 
 
 def _forget_job(db: sqlite3.Connection, forget: do.ForgetJob) -> None:
+    # Positions stay those in the queue: the others are not saved anew for this.
+    db.execute("UPDATE job SET position=position-1 WHERE position>(SELECT position FROM job WHERE id=?)", (forget.job,))
     db.execute("DELETE FROM job WHERE id=?", (forget.job,))
 
 

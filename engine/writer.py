@@ -1,7 +1,6 @@
 """Writing a job's files from the ledger, one at a time and beside the engine's own thread."""
 
 import asyncio
-import contextlib
 import logging
 import re
 from collections.abc import Callable, Coroutine, Sequence
@@ -97,8 +96,13 @@ class Writer:
         self._begin(self._write(job, partial))
 
     def clean_up(self, job: int) -> None:
-        """Remove a job's decoded audio and partial files, in its turn."""
-        self._begin(self._clean_up(job, self._ledger.claim(job)))
+        """Remove a job's decoded audio at once, and its partial files in their turn."""
+        try:
+            # In its turn it might be too late: the job may be at work again by then, with its audio made anew.
+            (self._home.cache / f"{job}.pcm").unlink(missing_ok=True)
+        except OSError as error:
+            _log.warning("the audio of job %s stays: %s", job, error)
+        self._begin(self._remove_partials(job, self._ledger.claim(job)))
 
     def forget_strangers(self, jobs: set[int]) -> None:
         """Remove decoded audio that belongs to none of these jobs."""
@@ -118,11 +122,13 @@ class Writer:
 
     async def _write(self, job: int, partial: bool) -> None:
         async with self._turn:
-            record = self._ledger.job(job)
-            if record is None:
-                return
             report: FilesWritten | WriteFailed
+            name = f"job {job}"
             try:
+                record = self._ledger.job(job)
+                if record is None:
+                    return
+                name = Path(record.source.path).name
                 base = self._base(record, partial=partial)
                 paths = await asyncio.to_thread(self._render, record, base, partial)
                 report = FilesWritten(job, partial, paths)
@@ -130,7 +136,6 @@ class Writer:
                 report = WriteFailed(job, partial, str(error))
             except Exception as error:
                 _log.exception("job %s could not be written", job)
-                name = Path(record.source.path).name
                 report = WriteFailed(
                     job,
                     partial,
@@ -146,12 +151,14 @@ class Writer:
         if job.options.out:
             folder = Path(job.options.out)
             make_folder(folder)
-        if known is not None and partial and Path(known.base).parent == folder:
+        is_settled = known is not None and known == Claim(str(folder / Path(known.base).name), job.options.formats)
+        if known is not None and partial and is_settled:
             return Path(known.base)
         base = choose_base(self._ledger, job, folder, job.options.formats)
-        if known is not None and str(base) != known.base:
+        claim = Claim(str(base), job.options.formats)
+        if known is not None and claim != known:
             remove_partials(Path(known.base), known.formats)
-        self._ledger.keep_claim(job.id, Claim(str(base), job.options.formats))
+        self._ledger.keep_claim(job.id, claim)
         return base
 
     def _render(self, job: JobRecord, base: Path, partial: bool) -> tuple[str, ...]:
@@ -159,9 +166,11 @@ class Writer:
             transcript = read_transcript(ledger, job)
         return write_files(transcript, base, job.options.formats, partial=partial)
 
-    async def _clean_up(self, job: int, claim: Claim | None) -> None:
+    async def _remove_partials(self, job: int, claim: Claim | None) -> None:
         async with self._turn:
-            with contextlib.suppress(FileNotFoundError):
-                (self._home.cache / f"{job}.pcm").unlink()
-            if claim is not None:
-                await asyncio.to_thread(remove_partials, Path(claim.base), claim.formats)
+            try:
+                claim = self._ledger.claim(job) or claim  # a writing before us may have chosen the name only now
+                if claim is not None:
+                    await asyncio.to_thread(remove_partials, Path(claim.base), claim.formats)
+            except (WriteError, LedgerError) as error:
+                _log.warning("partial files of job %s stay: %s", job, error)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from engine.messages import Decoded, Finding, Heard, Probed, Track, Warned, Work
 from engine.recipe import Recipe
+from engine.stages.audio import read_window
 from engine.stages.base import StageError, UnusableInput
 from engine.timeline import Span
 from engine.transcript import Segment, Word
@@ -114,6 +115,56 @@ class Garbage(Echo):
                 except OSError:
                     continue
         yield from super().run(work)
+
+
+class Eager(Echo):
+    """Fails where it is called, not where it is read from: its ``run`` is no generator."""
+
+    def run(self, work: Work) -> Iterator[tuple[Finding, ...]]:
+        self._fail(script(work), window_number(work.spans[0]), Path(work.media))
+        return iter([tuple(self._decoded(span) for span in work.spans)])
+
+
+class Exits(Echo):
+    """Asks the whole program to end, as a library might."""
+
+    def run(self, work: Work) -> Iterator[tuple[Finding, ...]]:
+        try:
+            yield from super().run(work)
+        except StageError as error:
+            raise SystemExit(str(error)) from error
+
+
+class Forgetful(Echo):
+    """Leaves out the windows that should fail, and says nothing of it."""
+
+    def run(self, work: Work) -> Iterator[tuple[Finding, ...]]:
+        left_out = script(work).get("poison", "").split(",")
+        yield tuple(self._decoded(span) for span in work.spans if str(window_number(span)) not in left_out)
+
+
+class Reads(Echo):
+    """Reads the decoded audio, as a real backend does."""
+
+    def run(self, work: Work) -> Iterator[tuple[Finding, ...]]:
+        for found in super().run(work):
+            for span in work.spans:
+                read_window(work.audio, span)
+            yield found
+
+
+class Deaf(Listen):
+    """Stops listening before the end."""
+
+    def run(self, work: Work) -> Iterator[tuple[Finding, ...]]:
+        yield from list(super().run(work))[:-1]
+
+
+class ExitsLoading:
+    """Asks the whole program to end while it loads."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        raise SystemExit("no licence")
 
 
 class Unloadable:

@@ -36,8 +36,8 @@ def run(settings: Settings, folder: Path | None, *, screen: bool) -> int:
     typer.echo(f"Spoken: {plain(str(media))}", err=True)
     home = Home(folder / ".state")
     asked = {"model": "tiny.en", "language": "en", "out": str(folder)}
-    if home.holder() is None and _is_done(home):
-        shutil.rmtree(home.path)
+    if home.holder() is None:
+        _begin_anew(home)
     if screen and sys.stdout.isatty() and sys.stdin.isatty():
         setup.open_screen(home, settings, [str(media)], asked)
         status = 0
@@ -50,11 +50,16 @@ def run(settings: Settings, folder: Path | None, *, screen: bool) -> int:
     return status
 
 
-def _is_done(home: Home) -> bool:
+def _begin_anew(home: Home) -> None:
+    """Forget a demonstration that came to its end, and the files it wrote: else the next ones need other names."""
     if not home.ledger.exists():
-        return False
+        return
     with closing(Ledger(home.ledger, read_only=True)) as ledger:
-        return any(isinstance(job.state, Done) for job in ledger.jobs())
+        jobs = ledger.jobs()
+    if any(isinstance(job.state, Done) for job in jobs):
+        for path in (path for job in jobs for path in job.outputs):
+            Path(path).unlink(missing_ok=True)
+        shutil.rmtree(home.path)
 
 
 def _show(transcript: Path) -> None:

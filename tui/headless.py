@@ -171,6 +171,9 @@ async def _run(
     refused = False
     async with engine:
         for path, options in files:
+            await asyncio.sleep(0)  # queueing waits for nothing else, and there may be thousands
+            if stopping.is_set():
+                break
             try:
                 job = await engine.submit(Add(path=path, options=options))
             except CommandError as error:

@@ -49,8 +49,8 @@ def _data(job: JobRecord, *, alive: bool) -> dict[str, Any]:
     reached = progress.heard / progress.duration if progress.duration else 0.0
     fraction = (covered + gaps) / whole * min(1.0, reached) if whole else float(isinstance(job.state, Done))
     state = _STATES[type(job.state)]
-    if not alive and state in ("running", "writing"):
-        state = "stopped"
+    if not alive:
+        state = {"running": "stopped", "writing": "stopped", "pausing": "paused"}.get(state, state)
     return {
         "job": job.id,
         "path": job.source.path,

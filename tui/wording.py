@@ -43,6 +43,7 @@ _FAILURES = {
     FailureKind.HANG: "no progress",
     FailureKind.ERROR: "error",
     FailureKind.UNUSABLE: "cannot be used",
+    FailureKind.AUDIO: "the decoded audio is gone",
 }
 
 

@@ -14,6 +14,7 @@ import threading
 import time
 import traceback
 from collections import deque
+from collections.abc import Iterator
 from math import ceil
 
 import msgspec
@@ -25,6 +26,7 @@ from engine.messages import (
     Drop,
     Dropped,
     Failed,
+    Finding,
     Finished,
     Heartbeat,
     Lanes,
@@ -36,7 +38,7 @@ from engine.messages import (
     Work,
 )
 from engine.recipe import FailureKind
-from engine.stages.base import Stage, StageError, UnusableInput
+from engine.stages.base import AudioLost, Stage, StageError, UnusableInput
 from engine.timeline import Span
 
 HEARTBEAT = 1.0
@@ -139,15 +141,16 @@ def work_lane(stage: Stage, feed: Feed, out: Outbox) -> None:
     """Run the stage over one batch after the other until the feed is closed."""
     while (work := feed.take(out)) is not None:
         began = time.monotonic()
-        batches = stage.run(work)
+        batches: Iterator[tuple[Finding, ...]] = iter(())
         try:
+            batches = stage.run(work)
             for found in batches:
                 now = time.monotonic()
                 out.say(Batch(work.job, found, round((now - began) * 1000)))
                 began = now
                 if feed.is_closed:
                     break
-        except Exception as error:
+        except BaseException as error:  # a lane that ended unheard would keep its windows for ever
             traceback.print_exc()
             out.say(Failed(work.job, work.spans, *judge(error)))
         else:
@@ -158,11 +161,13 @@ def work_lane(stage: Stage, feed: Feed, out: Outbox) -> None:
             feed.finish()
 
 
-def judge(error: Exception) -> tuple[FailureKind, str]:
+def judge(error: BaseException) -> tuple[FailureKind, str]:
     """What kind of failure an exception is, and in one sentence why."""
     text = " ".join(str(error).split()) or type(error).__name__
     if isinstance(error, UnusableInput):
         return FailureKind.UNUSABLE, text
+    if isinstance(error, AudioLost):
+        return FailureKind.AUDIO, text
     if isinstance(error, MemoryError) or any(words in text.lower() for words in OUT_OF_MEMORY):
         return FailureKind.OOM, f"Not enough memory: {text}."
     if isinstance(error, StageError):
@@ -184,7 +189,7 @@ def load(message: Load, out: Outbox) -> Stage:
     module, _, name = message.stage.partition(":")
     try:
         stage: Stage = getattr(importlib.import_module(module), name)(message.recipe)
-    except Exception as error:
+    except BaseException as error:  # an exit, too: the process would live on with nobody at work
         traceback.print_exc()
         kind, reason = judge(error)
         if isinstance(error, ImportError | AttributeError):

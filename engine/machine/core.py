@@ -38,6 +38,9 @@ class Attempt:
     sent: int
     began: int | None = None
     """When its first window was begun; before that it only waits at the worker."""
+    outcome: str = "done"
+    """What will be recorded once nothing is left: ``stopped`` or a kind of failure where it lost windows unfinished."""
+    reason: str = ""
 
 
 @dataclass(slots=True)
@@ -74,6 +77,8 @@ class Job:
     partial_at: int = 0
     partial_busy: bool = False
     partial_wanted: bool = False
+    partial_trouble: str = ""
+    """Why the last partial files could not be written; told once, not every few seconds."""
 
     @property
     def is_transcribed(self) -> bool:

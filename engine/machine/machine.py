@@ -5,7 +5,7 @@ from typing import Any
 
 from engine import events as ev
 from engine.commands import Options
-from engine.machine import queue, results, schedule
+from engine.machine import queue, results, schedule, writing
 from engine.machine.core import AT_WORK, Core, Job
 from engine.machine.stimuli import (
     Asked,
@@ -146,8 +146,8 @@ _HANDLERS: dict[type[Any], Callable[[Core, Any, int], None]] = {
     Asked: queue.asked,
     FromWorker: results.from_worker,
     WorkerGone: results.worker_gone,
-    FilesWritten: results.files_written,
-    WriteFailed: results.write_failed,
+    FilesWritten: writing.files_written,
+    WriteFailed: writing.write_failed,
     MemoryRead: _memory_read,
     Ticked: _ticked,
     Closing: _closing,

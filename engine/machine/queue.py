@@ -82,6 +82,8 @@ def _go_on(core: Core, job: Job, options: cmd.Options, progress: ev.Progress | N
         if isinstance(job.state, Paused):
             core.enter(job, Queued(), now)
         core.save(job)
+    elif isinstance(job.state, Pausing):
+        core.enter(job, Running(now), now)
 
 
 def _requeue(core: Core, job: Job, progress: ev.Progress, now: int) -> None:

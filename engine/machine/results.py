@@ -3,19 +3,10 @@
 from engine import events as ev
 from engine import messages as msg
 from engine.machine.core import Attempt, Core, Job, Worker
-from engine.machine.stimuli import (
-    FilesWritten,
-    FromWorker,
-    SaveDecoded,
-    SaveGaps,
-    SaveHeard,
-    SaveProbed,
-    WorkerGone,
-    WriteFailed,
-)
+from engine.machine.stimuli import FromWorker, SaveDecoded, SaveGaps, SaveHeard, SaveProbed, WorkerGone
 from engine.recipe import Failure, FailureKind, lighter
-from engine.states import ENDED, Done, Failed, Running, Writing
-from engine.timeline import Span, length, union
+from engine.states import Failed, Running, Writing
+from engine.timeline import Span
 
 
 def from_worker(core: Core, stimulus: FromWorker, now: int) -> None:
@@ -33,11 +24,8 @@ def from_worker(core: Core, stimulus: FromWorker, now: int) -> None:
         case msg.Batch(number, found, took_ms):
             if job is not None and job.id == number:
                 _found(core, worker, job, found, took_ms, now)
-        case msg.Finished(_, spans):
-            worker.begun.difference_update(spans)
-            worker.idle_since = now
-            if worker.stage == "listen" and not worker.is_ending:
-                core.release(worker)
+        case msg.Finished(number, spans):
+            _finished(core, worker, job if job is not None and job.id == number else None, spans, now)
         case msg.Dropped(spans=spans):
             _dropped(core, worker, job, spans, now)
         case msg.Failed(_, spans, kind, reason):
@@ -55,6 +43,21 @@ def _begun(core: Core, worker: Worker, job: Job | None, spans: tuple[Span, ...],
             attempt = job.attempts[job.sent[span]]
             attempt.began = attempt.began or now
         core.tell(ev.BatchStarted(job=job.id, spans=spans))
+
+
+def _finished(core: Core, worker: Worker, job: Job | None, spans: tuple[Span, ...], now: int) -> None:
+    """A lane is through with its spans; what it should have found and did not is its failure."""
+    worker.begun.difference_update(spans)
+    worker.idle_since = now
+    if worker.stage == "transcribe":
+        if job is not None:
+            missing = tuple(span for span in spans if span in job.sent)
+            _windows_failed(core, job, Failure(FailureKind.ERROR, "The stage left windows out.", missing), now)
+    elif not worker.is_ending:
+        core.release(worker)
+        if job is not None and not (job.heard_all and job.audio_ready):
+            failure = Failure(FailureKind.ERROR, "The listening ended before the audio did.")
+            _whole_stage_failed(core, job, "listen", failure, now)
 
 
 # ---- findings
@@ -77,7 +80,7 @@ def _found(core: Core, worker: Worker, job: Job, found: tuple[msg.Finding, ...],
                     )
                 )
             case msg.Heard():
-                _heard(core, job, finding)
+                _heard(core, worker, job, finding)
             case msg.Decoded():
                 decoded.append(finding)
             case msg.Warned():
@@ -86,8 +89,9 @@ def _found(core: Core, worker: Worker, job: Job, found: tuple[msg.Finding, ...],
         _decoded(core, worker, job, decoded, took_ms, now)
 
 
-def _heard(core: Core, job: Job, heard: msg.Heard) -> None:
-    job.audio_ready = True
+def _heard(core: Core, worker: Worker, job: Job, heard: msg.Heard) -> None:
+    # What an ending listener writes may be a file that is gone already; the next one sees to it.
+    job.audio_ready = job.audio_ready or not worker.is_ending
     if heard.span.start != job.heard or (heard.last and job.heard_all):
         return  # a rebuilding of audio that was listened to before
     job.stage_failures.pop("listen", None)
@@ -111,12 +115,14 @@ def _decoded(core: Core, worker: Worker, job: Job, decoded: list[msg.Decoded], t
     worker.begun.difference_update(spans)
     job.streak = 0
     job.stage_failures.pop("transcribe", None)
+    if job.heard_all:
+        job.stage_failures.pop("listen", None)  # audio made anew has proved good
     core.do(SaveDecoded(job.id, tuple(kept)))
-    core.tell(ev.BatchDone(job=job.id, spans=spans, lines=_lines(decoded), took_ms=took_ms))
+    core.tell(ev.BatchDone(job=job.id, spans=spans, lines=_lines([each for _, each in kept]), took_ms=took_ms))
     for attempt_id in {attempt_id for attempt_id, _ in kept}:
         attempt = job.attempts[attempt_id]
         if not attempt.left:
-            core.close_attempt(job, attempt, now, "done")
+            core.close_attempt(job, attempt, now, attempt.outcome, attempt.reason)
     core.write_partial(job, now)
 
 
@@ -139,11 +145,12 @@ def _return(core: Core, job: Job, spans: tuple[Span, ...], now: int, reason: str
         if span in job.sent:
             attempt = job.attempts[job.sent[span]]
             attempt.left.discard(span)
+            attempt.outcome, attempt.reason = "stopped", reason
             touched[attempt.id] = attempt
             job.give_back(span)
     for attempt in touched.values():
         if not attempt.left:
-            core.close_attempt(job, attempt, now, "stopped", reason)
+            core.close_attempt(job, attempt, now, attempt.outcome, attempt.reason)
 
 
 # ---- failures
@@ -159,6 +166,10 @@ def worker_gone(core: Core, stimulus: WorkerGone, now: int) -> None:
     if job is None:
         return
     _return(core, job, tuple(worker.queued), now, "the worker ended")
+    if core.is_closing:
+        # Most likely it was ended in impatience. Nothing is tried again in this sitting, so nothing is blamed.
+        _return(core, job, tuple(sorted(worker.begun)), now, "the engine ended")
+        return
     if worker.is_ending and not worker.begun:
         return
     failure = Failure(stimulus.kind, stimulus.reason, tuple(sorted(worker.begun)))
@@ -176,16 +187,33 @@ def _stage_failed(core: Core, worker: Worker, job: Job | None, failure: Failure,
         core.release(worker)
     if job is None:
         return
-    if worker.stage == "transcribe" and failure.spans and failure.kind is not FailureKind.UNUSABLE:
+    if worker.stage == "transcribe" and failure.kind is FailureKind.AUDIO:
+        _audio_lost(core, worker, job, failure, now)
+    elif worker.stage == "transcribe" and failure.spans and failure.kind is not FailureKind.UNUSABLE:
         _windows_failed(core, job, failure, now)
     else:
         _whole_stage_failed(core, job, worker.stage, failure, now)
 
 
+def _audio_lost(core: Core, worker: Worker, job: Job, failure: Failure, now: int) -> None:
+    """Somebody emptied the cache: have the audio made anew, once for all lanes that miss it."""
+    _return(core, job, failure.spans, now, failure.reason)
+    core.take_back(worker)
+    if not job.audio_ready:
+        return
+    job.audio_ready = False
+    listener = core.worker("listen")
+    if listener is not None and listener.job == job.id and not listener.is_ending:
+        core.release(listener)
+    _whole_stage_failed(core, job, "listen", failure, now)
+
+
 def _whole_stage_failed(core: Core, job: Job, stage: ev.StageName, failure: Failure, now: int) -> None:
+    if isinstance(job.state, Writing):
+        return  # the stage is not needed any more
     tries = job.stage_failures[stage] = job.stage_failures.get(stage, 0) + 1
     hopeless = failure.kind is FailureKind.UNUSABLE or tries > core.policy.retries
-    follows = "the job is given up" if hopeless else _wait(core, job, tries, now)
+    follows = ev.GIVEN_UP if hopeless else _wait(core, job, tries, now)
     core.tell(
         ev.AttemptFailed(job=job.id, stage=stage, spans=(), kind=failure.kind, reason=failure.reason, follows=follows)
     )
@@ -204,16 +232,17 @@ def _windows_failed(core: Core, job: Job, failure: Failure, now: int) -> None:
     for span in spans:
         attempt = job.attempts[job.sent[span]]
         attempt.left.discard(span)
+        attempt.outcome, attempt.reason = failure.kind.value, failure.reason
         job.give_back(span)
         job.failures[span] = job.failures.get(span, 0) + 1
         if not attempt.left:
-            core.close_attempt(job, attempt, now, failure.kind.value, failure.reason)
+            core.close_attempt(job, attempt, now, attempt.outcome, attempt.reason)
     lost = [span for span in spans if job.failures[span] > core.policy.retries]
     # Different windows failing one after the other, with no success between: it is not the windows.
     is_hopeless = not job.covered and len(lost) < len(spans) and job.streak >= 2 * (core.policy.retries + 1)
     worst = max(job.failures[span] for span in spans)
     if is_hopeless:
-        follows = "the job is given up"
+        follows = ev.GIVEN_UP
     elif lost:
         follows = "left as a gap"
     else:
@@ -256,36 +285,3 @@ def _lighten(core: Core, job: Job, failure: Failure) -> None:
         worker = core.worker("transcribe")
         if worker is not None and worker.job == job.id:
             core.take_back(worker)
-
-
-# ---- files
-
-
-def files_written(core: Core, stimulus: FilesWritten, now: int) -> None:
-    """Files were written; the final ones end the job."""
-    job = core.jobs.get(stimulus.job)
-    if job is None:
-        return
-    if stimulus.partial:
-        job.partial_busy = False
-        if not isinstance(job.state, ENDED):
-            core.tell(ev.Written(job=job.id, partial=True, paths=stimulus.paths))
-        return
-    job.outputs = stimulus.paths
-    core.tell(ev.Written(job=job.id, partial=False, paths=stimulus.paths))
-    if isinstance(job.state, Writing):
-        core.enter(job, Done(now, gaps=length(union(job.gaps))), now)
-    else:
-        core.save(job)
-
-
-def write_failed(core: Core, stimulus: WriteFailed, now: int) -> None:
-    """Files could not be written. A final failure ends the job; what was transcribed stays in the ledger."""
-    job = core.jobs.get(stimulus.job)
-    if job is None:
-        return
-    if stimulus.partial:
-        job.partial_busy = False
-        core.tell(ev.Warning(job.id, stimulus.reason))
-    elif isinstance(job.state, Writing):
-        core.enter(job, Failed(now, stimulus.reason), now)

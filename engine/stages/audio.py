@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from engine.stages.base import StageError
+from engine.stages.base import AudioLost, StageError
 from engine.timeline import Span
 
 RATE = 16_000
@@ -18,12 +18,15 @@ def read_window(path: str, span: Span) -> npt.NDArray[np.float32]:
     The slice is read, not mapped: mapped pages would count as this process's memory for as long as it lives.
 
     Raises:
-        StageError: the file is gone, or ends before the span begins.
+        AudioLost: the file is gone, or ends before the span begins.
+        StageError: it cannot be read.
     """
     try:
         samples = np.fromfile(path, "<i2", count=span.length * PER_MS, offset=span.start * PER_MS * SAMPLE_BYTES)
+    except FileNotFoundError as error:
+        raise AudioLost(f"The decoded audio {path} is gone.") from error
     except OSError as error:
         raise StageError(f"The decoded audio {path} cannot be read: {error.strerror or error}.") from error
     if not samples.size:
-        raise StageError(f"The decoded audio {path} ends before {span.start / 1000:.1f} s.")
+        raise AudioLost(f"The decoded audio {path} ends before {span.start / 1000:.1f} s.")
     return samples.astype(np.float32) / np.float32(32768)

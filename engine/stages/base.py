@@ -15,6 +15,10 @@ class UnusableInput(StageError):
     """The input is at fault, so that another try cannot help; one clear sentence for the user."""
 
 
+class AudioLost(StageError):
+    """The decoded audio is not on disk any more; it has to be made anew. One clear sentence for the user."""
+
+
 class Stage(Protocol):
     """Work that a worker process does for jobs, one batch of spans at a time.
 
@@ -29,6 +33,7 @@ class Stage(Protocol):
 
         Raises:
             UnusableInput: the input cannot be worked on by anyone.
+            AudioLost: the decoded audio is gone; these spans come again once it is made anew.
             MemoryError: the batch needs more memory than there is.
             Exception: anything else counts as this batch's failure.
         """

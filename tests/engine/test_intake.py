@@ -5,7 +5,8 @@ import os
 import pytest
 
 from engine.commands import CommandError
-from engine.intake import inspect
+from engine.intake import check_folder, inspect
+from engine.states import Done
 
 
 def test_a_file_is_known_by_path_size_and_time(tmp_path):
@@ -60,3 +61,27 @@ def test_a_file_that_may_not_be_read_is_refused(tmp_path):
     path.chmod(0)
     with pytest.raises(CommandError, match="no permission"):
         inspect(str(path))
+
+
+async def test_a_folder_for_the_transcripts_whose_name_is_no_text_is_refused(bench, media, tmp_path):
+    async with bench() as b:
+        with pytest.raises(CommandError, match=r"udcff: the name is not valid UTF-8; please rename the folder\."):
+            await b.add(media(), out=str(tmp_path / "\udcff"))
+        assert b.engine.view.jobs == ()
+        assert isinstance(await b.ended(await b.add(media())), Done)
+
+
+def test_a_folder_for_transcripts_need_not_exist_but_must_be_possible(tmp_path):
+    check_folder(str(tmp_path))
+    check_folder(str(tmp_path / "to" / "be" / "made"))
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(CommandError, match=r"file: is no folder, so no transcripts can go into .+--out\.$"):
+            check_folder(str(folder))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write everywhere")
+def test_a_folder_that_may_not_be_written_is_refused_before_the_work(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(CommandError, match="no permission to write"):
+        check_folder(str(tmp_path))

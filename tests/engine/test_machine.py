@@ -7,7 +7,8 @@ from engine import events as ev
 from engine import messages as msg
 from engine.machine import stimuli as do
 from engine.recipe import FailureKind, Recipe
-from engine.states import Cancelled, Done, Failed, Paused, Pausing, Queued, Running
+from engine.states import Cancelled, Done, Failed, Paused, Pausing, Queued, Running, Writing
+from engine.timeline import Span
 from engine.view import fold_all
 from tests.engine.world import WINDOW, World
 
@@ -240,3 +241,49 @@ def test_an_idle_worker_gives_its_memory_back(world):
     run_until(world, lambda: not world.workers)
     ended = [e.event for e in world.entries if isinstance(e.event, ev.WorkerEnded)]
     assert ended[-1].reason == "no longer needed"
+
+
+def test_the_order_of_the_queue_outlives_removals_and_restarts(world):
+    for number in range(6):
+        add(world, f"/media/{number}.wav")
+    for number in range(1, 6):
+        world.ask(cmd.Pause(number))
+    for number in (2, 3):
+        world.ask(cmd.Cancel(number))
+        assert world.ask(cmd.Remove(number)) is None
+    last = add(world, "/media/last.wav")
+    order = [number for number, _ in sorted(world.books.items(), key=lambda each: each[1].position)]
+    world.start()
+    told = [entry.event.job for entry in world.entries if isinstance(entry.event, ev.JobAdded)]
+    assert told[-len(order) :] == order == [1, 4, 5, 6, last]
+
+
+def test_partial_files_that_cannot_be_written_are_complained_of_once(world):
+    job = add(world, windows=20)
+    for _ in range(3):
+        run_until(world, lambda: world.writes)
+        world.write(fails=True)
+    warnings = [entry.event for entry in world.entries if isinstance(entry.event, ev.Warning)]
+    assert warnings == [ev.Warning(job, "no space")]
+
+
+def test_a_model_that_fails_to_load_does_not_matter_to_a_silent_file(world):
+    job = add(world, windows=0)
+    loading = next(number for number, worker in world.workers.items() if not worker.listens)
+    listening = next(number for number, worker in world.workers.items() if worker.listens)
+    heard = msg.Heard(span=Span(0, 5), last=True)
+    world.say(listening, msg.Batch(job, (heard,)))
+    assert isinstance(state(world, job), Writing)
+    world.say(loading, msg.Failed(0, (), FailureKind.UNUSABLE, "The weights are damaged."))
+    assert isinstance(state(world, job), Writing)
+    world.write()
+    assert isinstance(state(world, job), Done)
+
+
+def test_adding_a_file_again_that_is_about_to_pause_lets_it_go_on(world):
+    job = add(world, windows=20)
+    run_until(world, lambda: world.books[job].decoded and any(w.lanes for w in world.workers.values()))
+    world.ask(cmd.Pause(job))
+    assert isinstance(state(world, job), Pausing)
+    assert add(world, windows=20) == job
+    run_until(world, lambda: isinstance(state(world, job), Done))

@@ -105,6 +105,7 @@ class World:
         for instruction in self.machine.handle(stimulus, self.now):
             self.carry_out(instruction)
         self.machine.check_invariants()
+        assert sorted(book.position for book in self.books.values()) == list(range(len(self.books)))
 
     def carry_out(self, instruction: do.Instruction) -> None:
         match instruction:
@@ -122,7 +123,9 @@ class World:
                 book.source, book.options, book.state = instruction.source, instruction.options, instruction.state
                 book.position, book.outputs = instruction.position, instruction.outputs
             case do.ForgetJob(job):
-                del self.books[job]
+                place = self.books.pop(job).position
+                for book in self.books.values():
+                    book.position -= book.position > place
             case do.SaveHeard(job, heard):
                 book = self.books[job]
                 assert heard.span.start == book.heard, "heard out of order"
@@ -279,13 +282,17 @@ class World:
         is_poisoned = self.faults and any((span.start // WINDOW) % self.poison == 1 for span in spans)
         if (faults and self.random.random() < 0.08) or (is_poisoned and not worker.listens):
             worker.lanes.pop(0)
-            kinds = (FailureKind.ERROR, FailureKind.OOM, FailureKind.UNUSABLE)
+            kinds = (FailureKind.ERROR, FailureKind.OOM, FailureKind.UNUSABLE, FailureKind.AUDIO)
             kind = FailureKind.ERROR if is_poisoned else self.random.choice(kinds)
             self.say(number, msg.Failed(work.job, tuple(spans), kind, "it went wrong"))
         elif not worker.listens:
             worker.lanes.pop(0)
             segment = Segment(0, 1, "words")
-            self.say(number, msg.Batch(work.job, tuple(msg.Decoded(span=span, segments=(segment,)) for span in spans)))
+            told = spans[1:] if faults and self.random.random() < 0.03 else spans
+            self.say(number, msg.Batch(work.job, tuple(msg.Decoded(span=span, segments=(segment,)) for span in told)))
+            self.say(number, msg.Finished(work.job, tuple(spans)))
+        elif faults and self.random.random() < 0.03:
+            worker.lanes.pop(0)
             self.say(number, msg.Finished(work.job, tuple(spans)))
         else:
             self.listen(number, worker, work, spans[0])

@@ -1,0 +1,123 @@
+"""The engine against stages that break their promises, an emptied cache, a changed clock and a slow disk."""
+
+import asyncio
+import threading
+import time
+
+import pytest
+
+from engine import events as ev
+from engine.commands import Cancel, Pause
+from engine.engine import Engine
+from engine.recipe import FailureKind, Policy, Recipe
+from engine.states import Done, Failed, Paused
+from engine.writer import Writer
+from tests.engine.conftest import POLICY, Bench
+
+
+@pytest.mark.parametrize("stage", ["Eager", "Exits", "Forgetful"])
+async def test_a_stage_that_breaks_its_promise_costs_a_window_not_the_job(bench, media, stage):
+    """A lane that died unheard, or a window nobody answers for, would hold the job for ever."""
+    async with bench() as b:
+        recipe = Recipe(backend=f"tests.stages:{stage}", batch=1, parallel=2, language="en")
+        job = await b.add(media(windows=5, poison="2"), recipe=recipe)
+        state = await asyncio.wait_for(b.ended(job), 60)
+        assert state.gaps == 10_000
+        assert b.decoded(job) == [0, 1, 3, 4]
+
+
+async def test_a_stage_that_exits_while_loading_fails_the_job(bench, media):
+    async with bench() as b:
+        job = await b.add(media(), recipe=Recipe(backend="tests.stages:ExitsLoading", language="en"))
+        state = await asyncio.wait_for(b.ended(job), 60)
+        assert isinstance(state, Failed)
+        assert "no licence" in state.error
+
+
+async def test_listening_that_never_comes_to_the_end_fails_the_job(home, media):
+    engine = Engine(home, policy=POLICY, stages={"listen": "tests.stages:Deaf"})
+    b = Bench(engine, home)
+    async with engine:
+        state = await asyncio.wait_for(b.ended(await b.add(media(windows=3))), 60)
+    assert isinstance(state, Failed)
+    assert "ended before the audio did" in state.error
+
+
+async def test_a_cache_emptied_in_mid_job_costs_nothing(bench, media):
+    path = media(windows=12, hold="6")
+    hold = path.with_suffix(".hold")
+    hold.touch()
+    async with bench() as b:
+        job = await b.add(path, recipe=Recipe(backend="tests.stages:Reads", batch=1, parallel=1, language="en"))
+        await b.until(lambda e: isinstance(e, ev.BatchStarted) and e.spans[0].start == 60_000)
+        (b.home.cache / f"{job}.pcm").unlink()
+        hold.unlink()
+        assert (await asyncio.wait_for(b.ended(job), 60)).gaps == 0
+        assert b.decoded(job) == list(range(12))
+        assert {each.kind for each in b.said(ev.AttemptFailed)} == {FailureKind.AUDIO}
+
+
+async def test_a_clock_set_back_delays_no_retry(bench, media, monkeypatch):
+    real, shift = time.time_ns, 0
+    monkeypatch.setattr("engine.engine.time.time_ns", lambda: real() - shift)
+    async with bench(policy=Policy(retries=2, retry_delay_ms=300)) as b:
+        job = await b.add(media(windows=4, **{"raise": "2"}))
+        await b.until(lambda e: isinstance(e, ev.AttemptFailed))
+        shift = 3600 * 10**9
+        assert isinstance(await asyncio.wait_for(b.ended(job), 60), Done)
+        times = [entry.at for entry in b.entries]
+        assert times == sorted(times)
+
+
+async def test_memory_that_cannot_be_read_does_not_stop_the_clock(bench, media, monkeypatch):
+    def broken():
+        raise OSError("too many open files")
+
+    monkeypatch.setattr("engine.engine.TICK", 0.01)
+    monkeypatch.setattr("engine.engine.tree_memory", broken)
+    async with bench(policy=Policy(keep_warm_ms=0)) as b:
+        await b.ended(await b.add(media()))
+        await asyncio.wait_for(b.until(lambda e: isinstance(e, ev.WorkerEnded) and not b.view.workers), 60)
+
+
+async def test_fewer_formats_leave_no_partial_files_of_the_others(bench, media):
+    path = media(windows=12, hold="6")
+    hold = path.with_suffix(".hold")
+    hold.touch()
+    async with bench() as b:
+        job = await b.add(path)
+        await b.until(lambda e: isinstance(e, ev.Written) and e.partial)
+        await b.engine.submit(Pause(job))
+        hold.unlink()
+        await b.until(lambda e: isinstance(e, ev.JobChanged) and isinstance(e.state, Paused))
+        await b.add(path, formats=("srt",))
+        await b.ended(job)
+        await b.engine.wait()
+    assert {p.name for p in path.parent.glob("talk.*.*")} == {"talk.media.begun"}
+    assert path.with_suffix(".srt").exists()
+
+
+async def test_cleaning_up_behind_a_slow_writing_spares_audio_made_anew(bench, media, monkeypatch):
+    path = media(windows=12, hold="6")
+    hold = path.with_suffix(".hold")
+    hold.touch()
+    gate = threading.Event()
+    render = Writer._render
+    async with bench() as b:
+        recipe = Recipe(backend="tests.stages:Reads", batch=1, parallel=1, language="en")
+        job = await b.add(path, recipe=recipe)
+        await b.until(lambda e: isinstance(e, ev.BatchStarted) and e.spans[0].start == 60_000)
+        await b.engine._writer.settle()
+        monkeypatch.setattr(Writer, "_render", lambda *args: gate.wait(60) and render(*args))
+        b.engine._writer.write(job, partial=True)
+        await b.engine.submit(Cancel(job))
+        assert not (b.home.cache / f"{job}.pcm").exists()
+        await b.add(path, recipe=recipe)
+        await b.until(lambda e: isinstance(e, ev.WorkerStarted) and e.stage == "listen")
+        await b.until(lambda e: isinstance(e, ev.WorkerEnded))
+        gate.set()
+        await b.engine._writer.settle()
+        assert (b.home.cache / f"{job}.pcm").exists()
+        hold.unlink()
+        assert (await b.ended(job)).gaps == 0
+        assert not b.said(ev.AttemptFailed)
