@@ -23,12 +23,12 @@ PARTS = {
 def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m bench",
-        description="Measure scribetui; without PARTS, everything (about a quarter of an hour on two cores).",
+        description="Measure scribetui; without PARTS, everything (about 20 minutes on two cores).",
         epilog="parts: " + "; ".join(f"{name}: {what}" for name, what in PARTS.items()),
     )
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--rounds", type=int, default=5, help="rounds of the speed measurement (default 5)")
-    parser.add_argument("--runs", type=int, default=1, help="runs of the memory measurement (default 1)")
+    parser.add_argument("--runs", type=int, default=3, help="runs of the memory measurement (default 3)")
     parser.add_argument("--minutes", type=float, default=10, help="length of the short recording (default 10)")
     parser.add_argument("--long", type=float, default=60, metavar="MINUTES", help="length of the long one (default 60)")
     parser.add_argument("--audio", type=Path, help="a recording of yours as the short one")
@@ -48,7 +48,7 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(given: Sequence[str] | None = None) -> int:
-    """Measure what is asked for; 1 when it cannot be done or something is not as asked."""
+    """Measure what is asked for; 1 when that cannot be done."""
     asked = _arguments(given)
     parts = set(asked.parts or PARTS)
     report = Report()
@@ -66,7 +66,7 @@ def main(given: Sequence[str] | None = None) -> int:
     everything = {"machine": about, "arguments": vars(asked), **report.data}
     stem.with_suffix(".json").write_text(json.dumps(everything, default=str, indent=1) + "\n", encoding="utf-8")
     print(f"also in {stem}.md and .json", file=sys.stderr)
-    return int(any(row.met is False for row in report.rows))
+    return 0
 
 
 def _measure(report: Report, asked: argparse.Namespace, parts: set[str]) -> None:

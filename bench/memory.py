@@ -26,34 +26,34 @@ def measure(report: Report, short: Recording, long: Recording, model: str, runs:
         tell(f"memory: run {number + 1} of {runs}")
         note("scribetui short", ours(short.path, model, interval=interval).outcome.peak)
         note("scribetui long", ours(long.path, model, interval=interval).outcome.peak)
-        note("baseline short", baseline(short.path, model, interval=interval)[0].peak)
         note("baseline long", baseline(long.path, model, interval=interval)[0].peak)
-    most = {name: max(peak.total for peak in found) for name, found in peaks.items()}
-    # The baseline's least against our most: no lucky sample of ours, no unlucky one of its.
-    other = {name: min(peak.total for peak in found) for name, found in peaks.items() if name.startswith("baseline")}
-    growth, share = most["scribetui long"] / most["scribetui short"], most["scribetui long"] / other["baseline long"]
+    note("baseline short", baseline(short.path, model, interval=interval)[0].peak)
+    size = {name: [peak.total / 2**20 for peak in found] for name, found in peaks.items()}
+    middle = {name: statistics.median(sizes) for name, sizes in size.items()}
+    growth = middle["scribetui long"] / middle["scribetui short"]
+    share = middle["scribetui long"] / middle["baseline long"]
     report.rows += [
         Row(
-            f"peak memory, {long.name} against {short.name}",
-            megabytes(most["scribetui long"]),
-            megabytes(most["scribetui short"]),
+            f"peak memory, {long.name} against {short.name}, MB",
+            spread(size["scribetui long"], 0),
+            spread(size["scribetui short"], 0),
             f"{growth:.2f}",
             f"≤ {GROWTH}",
             growth <= GROWTH,
         ),
         Row(
-            f"peak memory, {long.name}",
-            megabytes(most["scribetui long"]),
-            megabytes(other["baseline long"]),
+            f"peak memory, {long.name}, MB",
+            spread(size["scribetui long"], 0),
+            spread(size["baseline long"], 0),
             f"{share:.2f}",
             f"≤ {LESS}",
             share <= LESS,
         ),
     ]
     report.notes.append(
-        f"Memory: proportional set size (PSS) of the program and all below it, read every {interval * 1000:.0f} ms, "
-        f"{runs} run{'s' if runs > 1 else ''} each; scribetui's most against the baseline's least. The baseline takes "
-        f"{megabytes(other['baseline short'])} on {short.name}."
+        f"Memory: proportional set size (PSS) of the program and all below it, read every {interval * 1000:.0f} ms; "
+        f"medians of the peaks of {runs} run{'s' if runs > 1 else ''}, with the least and the most. The baseline takes "
+        f"{middle['baseline short']:.0f} MB on {short.name}."
     )
     report.data["memory"] = {
         name: [{"total": peak.total, "at": peak.at, "parts": peak.parts, "samples": peak.samples} for peak in found]

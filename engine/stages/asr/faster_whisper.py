@@ -4,6 +4,7 @@ What faster-whisper's own batched pipeline does for a whole file, this does for 
 carried from one window to another: neither text nor word times depend on which windows share a batch.
 """
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -49,6 +50,8 @@ class FasterWhisper:
             cpu_threads=recipe.threads,
             num_workers=recipe.parallel,
         )
+        # Two encoders at a time take twice the memory for no time: the others of the lanes decode meanwhile.
+        self._encoding = threading.BoundedSemaphore(max(1, recipe.parallel // 2))
         self._on_cpu = self._model.model.device == "cpu"
         self._is_multilingual: bool = self._model.model.is_multilingual
         self._tokenizers: dict[tuple[str, str], Tokenizer] = {}
@@ -56,13 +59,17 @@ class FasterWhisper:
     def run(self, work: Work) -> Iterator[tuple[Finding, ...]]:
         """Decode the windows as one batch."""
         features = [self._features(read_window(work.audio, span)) for span in work.spans]
-        encoded = [self._model.encode(each) for each in features]
+        encoded = [self._encode(each) for each in features]
         tokenizers = [self._tokenizer(work.recipe, each) for each in encoded]
         results = self._generate(encoded, tokenizers, work.recipe)
         yield tuple(
             self._decoded(span, each, tokenizer, result)
             for span, each, tokenizer, result in zip(work.spans, encoded, tokenizers, results, strict=True)
         )
+
+    def _encode(self, features: Features) -> ctranslate2.StorageView:
+        with self._encoding:
+            return self._model.encode(features)
 
     def _features(self, audio: npt.NDArray[np.float32]) -> Features:
         """The log-mel spectrogram, padded to 30 s: (mels, 3000)."""
