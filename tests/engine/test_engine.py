@@ -49,7 +49,7 @@ async def test_no_worker_outlives_the_engine(bench, media):
 
 
 async def test_pause_resume_and_new_parameters_decode_every_window_once(bench, media):
-    path = media(windows=40, hold="20")
+    path = media(windows=40, hold="20,35")
     hold = path.with_suffix(".hold")
     hold.touch()
     async with bench() as b:
@@ -61,9 +61,11 @@ async def test_pause_resume_and_new_parameters_decode_every_window_once(bench, m
         at_rest = b.decoded(job)
         assert 0 < len(at_rest) < 40
         await b.engine.submit(Set(job=job, chunk_ms=30_000, batch=3))
+        hold.touch()
         await b.engine.submit(Resume(job))
         await b.until(lambda e: isinstance(e, ev.ChunkDone))
         await b.engine.submit(Set(job=job, chunk_ms=120_000))
+        hold.unlink()
         assert isinstance(await b.ended(job), Done)
         assert b.decoded(job) == list(range(40))
     assert sorted(begun(path)) == list(range(40))
@@ -183,11 +185,14 @@ async def test_a_worker_killed_from_outside_is_replaced(bench, media):
 
 
 async def test_the_events_of_a_run_replay_to_the_same_view(bench, media, home):
-    path = media(windows=12, poison="7", oom="3", warn="odd")
+    path = media(windows=12, poison="7", oom="3", warn="odd", hold="10")
+    hold = path.with_suffix(".hold")
+    hold.touch()
     async with bench() as b:
         job = await b.add(path)
         await b.until(lambda e: isinstance(e, ev.ChunkDone | ev.BatchDone))
         await b.engine.submit(Set(job=job, batch=2))
+        hold.unlink()
         await b.ended(job)
         await b.engine.wait()
     from engine.ledger import Ledger
