@@ -17,8 +17,9 @@ from engine import events as ev
 from engine.commands import Add, CommandError, Options
 from engine.engine import Engine
 from engine.files import shown
-from engine.states import ENDED, Cancelled, Done, Failed
+from engine.states import ENDED, Done, Failed
 from engine.view import JobView, View, fold
+from tui.status import is_at_work
 from tui.text import clock, name_of, plain, times_realtime
 from tui.wording import Severity, wording
 
@@ -100,21 +101,24 @@ class Reporter:
             self.conclude(job)
 
     def _progress(self, job: JobView, now: int) -> None:
+        if not is_at_work(job.state):
+            if job.id in self._tasks:
+                self._bars.remove_task(self._tasks.pop(job.id))
+                self._bars.refresh()
+            return
         speed, left = job.speed(now), job.eta(now)
         note = "  ".join(
             part for part in (times_realtime(speed) if speed else "", f"{clock(left)} left" if left else "") if part
         )
         if not self._console.is_terminal:
             tenth = int(job.fraction * 10)
-            if tenth > self._tenths.get(job.id, 0) and not isinstance(job.state, Done):
+            if tenth > self._tenths.get(job.id, 0):
                 self._tenths[job.id] = tenth
                 self.say(f"{name_of(job.path)}: {tenth * 10} %  {note}".rstrip())
-        elif job.id in self._tasks or job.heard:
+        elif job.heard:
             if job.id not in self._tasks:
                 self._tasks[job.id] = self._bars.add_task(name_of(job.path), total=1.0, note="")
             self._bars.update(self._tasks[job.id], completed=job.fraction, note=note)
-            if isinstance(job.state, Done | Failed | Cancelled):
-                self._bars.remove_task(self._tasks.pop(job.id))
 
     def conclude(self, job: JobView) -> None:
         """What became of a job."""
@@ -168,7 +172,7 @@ async def _run(
 
     following = asyncio.create_task(follow())
     jobs: list[int] = []
-    refused = False
+    refused: set[str] = set()
     async with engine:
         for path, options in files:
             await asyncio.sleep(0)  # queueing waits for nothing else, and there may be thousands
@@ -177,9 +181,9 @@ async def _run(
             try:
                 job = await engine.submit(Add(path=path, options=options))
             except CommandError as error:
-                refused = True
-                if engine.error is None:
+                if engine.error is None and str(error) not in refused:
                     reporter.say(str(error), "red")
+                refused.add(str(error))
             else:
                 if job is not None and job not in jobs:
                     jobs.append(job)

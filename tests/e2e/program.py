@@ -2,6 +2,7 @@
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -246,6 +247,12 @@ class Program:
         with closing(Ledger(self.home.ledger, read_only=True)) as ledger:
             return ledger.attempts(job)
 
+    def made_by(self, job: int) -> "Counter[int]":
+        """How many windows each attempt of a job has committed."""
+        query = "SELECT attempt, count(*) FROM span WHERE job=? AND stage='transcribe' GROUP BY attempt"
+        with closing(sqlite3.connect(f"{self.home.ledger.as_uri()}?mode=ro", uri=True)) as database:
+            return Counter(dict(database.execute(query, (job,)).fetchall()))
+
 
 def spans_of(entries: Sequence[Entry], kind: type, job: int | None = None) -> "Counter[Span]":
     """How often each window was begun (``BatchStarted``), or committed (``BatchDone``)."""
@@ -274,8 +281,13 @@ def check_each_window_once(program: Program, job: int) -> None:
         assert set(counts) == set(windows), f"{kind.__name__}: not the windows that were heard"
         assert set(counts.values()) == {1}, f"{kind.__name__}: {[span for span in counts if counts[span] > 1]} twice"
     assert program.covered(job) == windows
-    stopped_or_done = {attempt["outcome"] for attempt in program.attempts(job)}
-    assert stopped_or_done <= {"done", "stopped"}
+    made = program.made_by(job)
+    for attempt in program.attempts(job):
+        if attempt["outcome"] == "done":
+            assert made[attempt["id"]] == attempt["windows"], attempt
+        else:
+            assert attempt["outcome"] == "stopped"
+            assert made[attempt["id"]] < attempt["windows"], attempt
 
 
 def children(pid: int) -> list[psutil.Process]:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.program import FORMATS, Ended, Program
+from engine import events as ev
+from tests.e2e.program import FORMATS, Ended, Program, check_each_window_once
 from tests.media_files import Film, Sound, write_media
 
 HOSTILE = {
@@ -155,19 +156,37 @@ def test_a_name_that_is_no_text_is_refused_and_the_rest_is_done(program, good):
     check_refused(program, done, **{"the name is not valid UTF-8": "please rename the file"})
 
 
-def test_an_output_folder_that_may_not_be_written_fails_with_what_to_do(mortal, good):
-    """No permission: a sentence, and once it is granted `run` has only the files to write."""
+def test_an_output_folder_that_may_not_be_written_is_refused_before_the_work(mortal, good):
+    """No permission: said once and at once; with permission it is done."""
+    another = Path(shutil.copy(good, mortal.folder / "another.wav"))
     mortal.out.mkdir(mode=0o555)
-    done = mortal.run(good)
+    done = mortal.run(good, another)
     assert done.status == 1
-    assert any("there is no permission to write in its folder" in line for line in complaints(done, "good.srt"))
-    assert mortal.outputs() == set()
+    (line,) = done.err.splitlines()
+    assert line == f"{mortal.out}: you have no permission to write transcripts there; name a folder with --out."
+    assert mortal.status() == []
     mortal.check_nothing_left()
     mortal.out.chmod(0o755)
     assert mortal.run(good).status == 0
     assert mortal.outputs() == {f"good.{each}" for each in FORMATS}
-    assert {each["outcome"] for each in mortal.attempts(1)} == {"done"}
-    assert len(mortal.attempts(1)) == 1
+
+
+def test_an_output_folder_that_becomes_unwritable_loses_nothing(mortal, short):
+    """The permission goes in mid-job: a sentence, and once it is back `run` has only the files to write."""
+    media = short.save(mortal.folder / "talk.wav")
+    mortal.out.mkdir()
+    sitting = mortal.start(media)
+    assert sitting.until(lambda event: isinstance(event, ev.BatchDone))
+    for left in mortal.out.iterdir():
+        left.unlink(missing_ok=True)
+    mortal.out.chmod(0o555)
+    assert sitting.read_rest() == 1
+    assert "there is no permission to write in its folder; grant it, or choose another output folder." in sitting.err
+    mortal.out.chmod(0o755)
+    assert mortal.run(media).status == 0
+    assert mortal.outputs() == {f"talk.{each}" for each in FORMATS}
+    check_each_window_once(mortal, 1)
+    mortal.check_nothing_left()
 
 
 def test_a_full_disk_under_the_transcripts_leaves_nothing_behind_and_loses_nothing(program, good, small_disk):

@@ -159,7 +159,7 @@ def test_hostile_names_and_odd_sizes_leave_the_screen_whole(screen, program):
     assert "owned" not in screen.title
     for columns, lines in ((120, 40), (60, 16), (80, 24)):
         screen.resize(columns, lines)
-        seen = screen.wait_for("scribetui", "会議の録音.mp3", "● idle  3 ended", "q Quit")
+        seen = screen.wait_for("scribetui", "q Quit")
         assert max(len(line) for line in seen.splitlines()) <= columns
     screen.press("q")
     screen.wait_for_end()
@@ -168,8 +168,8 @@ def test_hostile_names_and_odd_sizes_leave_the_screen_whole(screen, program):
 
 def test_what_cannot_be_queued_is_told_on_the_screen(screen, program):
     """A missing file on the command line: the screen opens all the same and says so."""
-    show(screen, program, program.folder / "nowhere.mp3")
-    screen.wait_for("nowhere.mp3: there", "such file.", "Nothing is queued.")
+    show(screen, program, "/nowhere.mp3")
+    screen.wait_for("/nowhere.mp3: there", "such file.", "Nothing is queued.")
     screen.press("q")
     screen.wait_for_end()
 
