@@ -119,9 +119,10 @@ class Program:
 
     @property
     def env(self) -> dict[str, str]:
-        """The environment it runs in: this one's, without what would change its output."""
+        """The environment it runs in: this one's, without what would change its output, or larger models."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("SCRIBETUI", "COLUMNS"))}
-        return kept | {"SCRIBETUI_HOME": str(self.home.path), "NO_COLOR": "1"} | self.environment
+        ours = {"SCRIBETUI_HOME": str(self.home.path), "HF_HUB_CACHE": str(self.folder / "hub"), "NO_COLOR": "1"}
+        return kept | ours | self.environment
 
     def __call__(self, *args: str | Path, timeout: float = PATIENCE, cwd: Path | None = None) -> Ended:
         """Run it to its end."""

@@ -160,7 +160,6 @@ def test_killed_at_fifty_random_moments_it_goes_on_each_time_and_finishes(progra
         check_story(program, job)
         check_files(program, stems[-1], undisturbed)
 
-    print(killer.done, len(stems))
     assert set(killer.done) == set(PHASES), f"not every phase was hit: {killer.done}, {len(stems)} recordings"
     assert program.outputs() == {f"{stem}.{name}" for stem in stems for name in FORMATS}
     assert [row["state"] for row in program.status()] == ["done"] * len(stems)

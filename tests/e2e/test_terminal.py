@@ -26,14 +26,14 @@ def screen() -> Iterator[Terminal]:
 def show(screen: Terminal, program: Program, *args: str | Path) -> None:
     """``scribetui ARGS`` in the terminal."""
     env = {"LANG": "C.UTF-8", "PATH": os.environ["PATH"], "HOME": str(program.folder)}
-    screen.run([str(SCRIBETUI), *map(str, args)], env | {"SCRIBETUI_HOME": str(program.home.path)})
+    screen.run([str(SCRIBETUI), *map(str, args)], env | {"SCRIBETUI_HOME": program.env["SCRIBETUI_HOME"]})
 
 
 def test_a_job_is_watched_paused_changed_and_finished(screen, program, apart):
     """Open with a file, see it run, pause, change chunk and batch, add another, cancel that, go on, get help, quit."""
     media = apart.save(program.folder / "talk.wav")
     apart.save(program.folder / "second.wav")
-    show(screen, program, media, "--out", program.out)
+    show(screen, program, media, "--out", program.out, "--batch", "2")
 
     screen.wait_for("● running", "talk.wav", "tiny.en", "chunks of 5m, batch 2 ×")
     screen.wait_until_gone(NO_TEXT)
