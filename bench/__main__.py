@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import cuts, memory, recordings, speed, startup
+from bench import budget, cuts, memory, recordings, resume, scale, speed, startup
 from bench.processes import ROOT, BenchError
 from bench.report import Report, machine
 
@@ -15,7 +15,10 @@ PARTS = {
     "help": "how long `scribetui --help` takes",
     "speed": "wall time and word error rate against faster-whisper's batched pipeline, and chunked against unchunked",
     "memory": "peak memory on the long and on the short recording, against the same pipeline",
+    "budget": "whether a budget too small for the batch asked for is kept, and what that costs",
     "first": "how soon the first line of text is there on the long recording",
+    "scale": "how soon an engine with 1,000 finished jobs and 100 hours of speech is ready, and its memory",
+    "resume": "how soon new text is committed when the program is killed in mid-job and started again",
     "cuts": "words lost or doubled where windows are cut, on the long recording and on speech without pauses",
 }
 
@@ -72,10 +75,16 @@ def main(given: Sequence[str] | None = None) -> int:
 def _measure(report: Report, asked: argparse.Namespace, parts: set[str]) -> None:
     if "help" in parts:
         startup.measure(report, runs=10)
-    if parts & {"speed", "memory"}:
+    if "scale" in parts:
+        scale.measure(report, runs=5)
+    if parts & {"speed", "memory", "budget", "resume"}:
         short = _recording(asked.audio, asked.reference, asked.minutes)
         if "speed" in parts:
             speed.measure(report, short, asked.model, asked.rounds)
+        if "budget" in parts:
+            budget.measure(report, short, asked.model, asked.rounds, asked.interval)
+        if "resume" in parts:
+            resume.measure(report, short, asked.model, runs=5)
     if parts & {"memory", "first", "cuts"}:
         long = _recording(asked.long_audio, asked.long_reference, asked.long)
         if "memory" in parts:

@@ -1,5 +1,6 @@
 """The decoded audio on disk while it is being written: one writer at a time, and only whole truths left behind."""
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -10,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from engine.stages.audio import PER_MS, SAMPLE_BYTES
-from engine.stages.base import StageError
+from engine.stages.base import DiskFull, StageError
 
 LOCK_WAIT = 10.0
 """Seconds to wait for another writer: one whose engine was killed ends with its next message."""
@@ -37,6 +38,7 @@ class AudioFile:
         wait: Seconds to wait for the lock.
 
     Raises:
+        DiskFull: there is no room for the file.
         StageError: another process is writing, or the file cannot be written.
     """
 
@@ -46,7 +48,7 @@ class AudioFile:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file = _locked(self._path, time.monotonic() + wait)
         except OSError as error:
-            raise StageError(f"The decoded audio {path} cannot be written: {error.strerror}.") from error
+            raise self._fault(error, None) from error
         self._size = min(os.fstat(self._file).st_size, trusted_ms * _MS_BYTES) // SAMPLE_BYTES * SAMPLE_BYTES
         self._kept = self._size
         os.ftruncate(self._file, self._size)
@@ -73,7 +75,8 @@ class AudioFile:
             needed_ms: How long the whole audio is expected to be, for the error.
 
         Raises:
-            StageError: there is no room, or another fault of the disk; what was written since ``keep`` is gone again.
+            DiskFull: there is no room; what was written since ``keep`` is gone again.
+            StageError: another fault of the disk; the same.
         """
         rest = memoryview(samples)[max(0, self._size - at * _MS_BYTES) :]
         try:
@@ -86,7 +89,7 @@ class AudioFile:
         except OSError as error:
             os.ftruncate(self._file, self._kept)
             self._size = self._kept
-            raise StageError(self._no_room(error, needed_ms)) from error
+            raise self._fault(error, needed_ms) from error
 
     def keep(self) -> None:
         """Others may rely on all that was written so far."""
@@ -101,14 +104,18 @@ class AudioFile:
         os.close(self._file)
         self._file = -1
 
-    def _no_room(self, error: OSError, needed_ms: int | None) -> str:
+    def _fault(self, error: OSError, needed_ms: int | None) -> StageError:
         folder = self._path.parent
         if error.errno not in _FULL:
-            return f"The decoded audio {self._path} cannot be written: {error.strerror}."
+            return StageError(f"The decoded audio {self._path} cannot be written: {error.strerror}.")
         needs = f"needs {_megabytes((needed_ms or 0) * _MS_BYTES)}" if needed_ms else "needs 2 MB a minute"
-        free = _megabytes(shutil.disk_usage(folder).free)
-        return (
-            f"No room for the decoded audio, {_FULL[error.errno]}: it {needs} in {folder}, where {free} are free;"
+        free = ""
+        with contextlib.suppress(OSError):  # the folder itself may be what finds no room
+            free = f", where {_megabytes(shutil.disk_usage(folder).free)} are free"
+        # Waiting makes room on a disk, but never raises a limit on files.
+        kind = StageError if error.errno == errno.EFBIG else DiskFull
+        return kind(
+            f"No room for the decoded audio, {_FULL[error.errno]}: it {needs} in {folder}{free};"
             " free some space or move SCRIBETUI_HOME."
         )
 

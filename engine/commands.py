@@ -1,5 +1,7 @@
 """All one may ask of the engine."""
 
+from typing import Literal
+
 import msgspec
 
 from engine.recipe import Recipe
@@ -26,9 +28,14 @@ class Add(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Pause(msgspec.Struct, frozen=True, tag=True):
-    """Stop a job after its batches under way; the model stays warm."""
+    """Stop a job.
+
+    ``pause``: after its batches under way, the model stays warm. ``park``: the same, and then the worker ends and its
+    memory is back. ``freeze``: at once, in mid-batch; the memory stays.
+    """
 
     job: int
+    how: Literal["pause", "freeze", "park"] = "pause"
 
 
 class Resume(msgspec.Struct, frozen=True, tag=True):

@@ -3,35 +3,40 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 import psutil
 
 from engine import events as ev
+from engine.chronicle import Chronicle, Clock
 from engine.commands import Add, Command, CommandError, Options, Retry
 from engine.events import Entry
 from engine.executors.base import Executor
 from engine.executors.subprocess import SubprocessExecutor
 from engine.home import Home
 from engine.intake import check_folder, check_name, inspect
-from engine.ledger import Ledger, LedgerError
+from engine.ledger import LedgerError, LedgerFull
 from engine.machine import Machine
 from engine.machine import stimuli as do
-from engine.machine.stimuli import Asked, JobRecord, MemoryRead, Source, Stimulus
+from engine.machine.stimuli import Asked, JobRecord, Source, Stimulus
+from engine.messages import Heartbeat
 from engine.recipe import Policy
-from engine.sampler import available_memory, tree_memory
+from engine.repair import open_ledger
+from engine.senses import Senses
 from engine.states import ENDED
-from engine.view import View, fold
+from engine.view import View
 from engine.writer import Writer
 
 _log = logging.getLogger(__name__)
 
 TICK = 1.0
 """Seconds between two looks at the clock and at the memory."""
-FLUSH = 5.0
-"""Seconds that an event may wait for a transaction."""
+DAY = 86_400.0
+"""Seconds between two prunings of the ledger."""
 BYTES_PER_MS = 32
 """16 kHz mono int16."""
 
@@ -48,6 +53,10 @@ class Engine:
         executor: what starts workers; child processes by default.
         stages: import paths of stages to use in place of the built-in ones.
         only_added: run only the jobs added or resumed from now on, not all that wait in the ledger.
+        keep_awake: whether the machine may not sleep while a job runs.
+
+    Raises:
+        LedgerError: the ledger cannot be used; a damaged one is no reason, it is put aside and a new one begun.
     """
 
     def __init__(
@@ -59,24 +68,26 @@ class Engine:
         executor: Executor | None = None,
         stages: dict[str, str] | None = None,
         only_added: bool = False,
+        keep_awake: bool = True,
     ) -> None:
         self._home = home
         self._budget = budget
         self._executor = executor or SubprocessExecutor(home.logs)
         self._machine = Machine(policy, str(home.cache), stages, only_added=only_added)
-        self._ledger = Ledger(home.ledger)
+        self._ledger, self._damage = open_ledger(home.ledger)
+        self._senses = Senses(home, self._executor, keep_awake=keep_awake)
+        self._held: tuple[list[do.Instruction], int] | None = None
+        """What could not be saved, since the disk is full, with its time; nothing else is handled before it is."""
+        self._backlog: deque[Stimulus] = deque()
+        """What has happened since."""
         self._changed = asyncio.Event()
         self._writer = Writer(home, self._ledger, self.handle, self._changed.set)
-        self._seq = self._ledger.next_seq()
-        self._view = View()
-        self._streams: set[asyncio.Queue[Entry | None]] = set()
+        self._chronicle = Chronicle(self._ledger)
         self._answers: dict[int, asyncio.Future[int | None]] = {}
         self._token = 0
-        self._clock: asyncio.Task[None] | None = None
-        self._flushed = time.monotonic()
-        self._latest = 0
-        self._ahead = 0
-        """Milliseconds that our time is ahead of a clock that was set back."""
+        self._clock = Clock()
+        self._pruned = time.monotonic()
+        self._ticking: asyncio.Task[None] | None = None
         self.error: str | None = None
         """Why the engine had to end, in one sentence; None while all is well."""
 
@@ -87,8 +98,12 @@ class Engine:
         next_job, next_attempt = self._ledger.next_ids()
         records = tuple(self._with_audio(record) for record in self._ledger.jobs())
         self._writer.forget_strangers({record.id for record in records if not isinstance(record.state, ENDED)})
-        self.handle(do.Restored(records, self._budget, next_job, next_attempt))
-        self._clock = asyncio.create_task(self._tick(), name="clock")
+        self.handle(do.Restored(records, self._budget, next_job, next_attempt, self._ledger.seen()))
+        if self._damage is not None:
+            self._chronicle.notice(self._damage, self._clock.now())
+        for stimulus in await self._senses.memory():
+            self.handle(stimulus)
+        self._ticking = asyncio.create_task(self._tick(), name="clock")
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -96,65 +111,71 @@ class Engine:
 
     async def close(self) -> None:
         """Let the batches under way finish, end every worker, and close the ledger."""
+        if self._held is not None and self.error is None:
+            self._go_on()
         if self.error is None:
             self.handle(do.Closing())
         await self._executor.close()
         await self._writer.settle()
-        if self._clock is not None:
-            self._clock.cancel()
-            await asyncio.gather(self._clock, return_exceptions=True)
-        for stream in self._streams:
-            stream.put_nowait(None)
+        if self._ticking is not None:
+            self._ticking.cancel()
+            await asyncio.gather(self._ticking, return_exceptions=True)
+        await self._senses.close()
+        if self._held is not None and self.error is None:
+            self._save_held()
+        self._chronicle.end()
         for answer in self._answers.values():
             answer.cancel()
-        if self.error is None:
+        if self.error is None and self._held is None:
             self._ledger.close()
         else:
             self._ledger.abandon()
 
     def kill(self) -> None:
         """End every worker at once; what they had not committed is lost."""
-        for worker in self._view.workers:
+        for worker in self.view.workers:
             self._executor.kill(worker.id)
 
     async def wait(self) -> None:
         """Wait until nothing is left to do, or the engine had to end."""
-        while self.error is None and not (self._machine.is_at_rest and self._writer.is_idle):
+        while self.error is None and not (self._held is None and self._machine.is_at_rest and self._writer.is_idle):
             self._changed.clear()
             await self._changed.wait()
 
     async def _tick(self) -> None:
         while self.error is None:
             await asyncio.sleep(TICK)
-            stimulus: Stimulus = do.Ticked()
-            if self._view.workers:
-                try:
-                    stimulus = MemoryRead(await asyncio.to_thread(tree_memory), available_memory())
-                except (OSError, psutil.Error) as error:
-                    _log.warning("the memory cannot be read: %s", error)
-            self.handle(stimulus)
+            try:
+                if self._held is not None:
+                    self._go_on()
+                found = await self._senses.look(self.view)
+                self._prune()
+            except Exception:  # whatever fails in looking, time must go on: retries and the watchdog wait for it
+                _log.exception("a fault in looking at the machine")
+                found = [do.Ticked()]
+            for stimulus in found:
+                self.handle(stimulus)
+
+    def _prune(self) -> None:
+        """Once a day, let go of what nobody will ask for any more; at the start that was done."""
+        if self._held is not None or time.monotonic() - self._pruned < DAY:
+            return
+        self._pruned = time.monotonic()
+        try:
+            self._ledger.prune(self._clock.now())
+        except LedgerError as error:
+            _log.warning("%s", error)  # another day; what cannot be written will be told where it matters
 
     # ---- its API
 
     def subscribe(self) -> tuple[View, AsyncIterator[Entry]]:
         """The view as it is now, and every event after it; the iterator ends when the engine does."""
-        stream: asyncio.Queue[Entry | None] = asyncio.Queue()
-        self._streams.add(stream)
-        if self.error is not None:
-            stream.put_nowait(None)
-        return self._view, self._read(stream)
-
-    async def _read(self, stream: asyncio.Queue[Entry | None]) -> AsyncIterator[Entry]:
-        try:
-            while (entry := await stream.get()) is not None:
-                yield entry
-        finally:
-            self._streams.discard(stream)
+        return self._chronicle.subscribe()
 
     @property
     def view(self) -> View:
         """The view as it is now."""
-        return self._view
+        return self._chronicle.view
 
     async def submit(self, command: Command) -> int | None:
         """Ask for something; the number of the job it concerns.
@@ -164,6 +185,8 @@ class Engine:
         """
         if self.error is not None:
             raise CommandError(self.error)
+        if self._held is not None:
+            raise CommandError("The disk is full, and nothing can be kept until there is room; try again then.")
         self._token += 1
         token = self._token
         answer: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
@@ -188,7 +211,7 @@ class Engine:
             check_name(folder, "folder")
             check_folder(folder)
             progress = self._known(source, command.options)
-        elif isinstance(command, Retry) and self._view.job(command.job) is not None:
+        elif isinstance(command, Retry) and self.view.job(command.job) is not None:
             progress = self._ledger.progress(command.job)
         return Asked(token=token, command=command, source=source, progress=progress)
 
@@ -203,57 +226,61 @@ class Engine:
         """Feed the machine, and carry out what it wants."""
         if self.error is not None:
             return
+        if self._held is not None:
+            if not _is_passing(stimulus):
+                self._backlog.append(stimulus)
+            return
+        with self._giving_up_on_faults(stimulus):
+            now = self._clock.now()
+            self._carry(self._machine.handle(stimulus, now), now)
+
+    @contextmanager
+    def _giving_up_on_faults(self, about: object) -> Iterator[None]:
+        """Stop the work, with a sentence, where it cannot be gone on with."""
         try:
-            self._handle(stimulus)
+            yield
         except LedgerError as error:
             self._give_up(str(error))
         except Exception as error:
-            _log.exception("a fault in handling %r", stimulus)
+            _log.exception("a fault in handling %r", about)
             self._give_up(
                 f"A fault in scribetui stopped the work ({type(error).__name__}: {error}). Nothing finished is lost: "
                 f"start again to go on; {self._home.logs / 'engine.log'} tells more."
             )
 
-    def _handle(self, stimulus: Stimulus) -> None:
-        now = self._now()
-        instructions = self._machine.handle(stimulus, now)
-        entries = [
-            Entry(self._seq + number, now, each.event)
-            for number, each in enumerate(each for each in instructions if isinstance(each, do.Publish))
-        ]
-        self._seq += len(entries)
-        self._keep(instructions, entries)
-        for entry in entries:
-            self._view = fold(self._view, entry)
-            for stream in self._streams:
-                stream.put_nowait(entry)
+    def _carry(self, instructions: list[do.Instruction], now: int) -> None:
+        """Save, tell, and do; where there is no room to save, all of it waits."""
+        try:
+            self._chronicle.keep(instructions, now)
+        except LedgerFull as error:
+            self._held = (instructions, now)
+            self._chronicle.notice(f"{error} The work waits, and goes on by itself when there is room.", now)
+            return
         for instruction in instructions:
             self._carry_out(instruction)
         self._changed.set()
 
-    def _now(self) -> int:
-        """Unix milliseconds that never go back, whoever sets the clock: a delay would last as much longer."""
-        wall = time.time_ns() // 1_000_000
-        self._ahead = max(self._ahead, self._latest - wall)
-        self._latest = wall + self._ahead
-        return self._latest
+    def _go_on(self) -> None:
+        """Try again to save what waits for room on the disk, and then take in what has happened since."""
+        assert self._held is not None
+        if not self._ledger.has_room():
+            return
+        (instructions, now), self._held = self._held, None
+        self._chronicle.notice("There is room on the disk again: the work goes on.", now)
+        with self._giving_up_on_faults(instructions):
+            self._carry(instructions, now)
+        while self._backlog and self._held is None:
+            self.handle(self._backlog.popleft())
 
-    def _keep(self, instructions: list[do.Instruction], entries: list[Entry]) -> None:
-        """One transaction for all that must be durable; mere events wait for the next."""
-        saving = [each for each in instructions if Ledger.is_saving(each)]
-        if saving:
-            with self._ledger.transaction():
-                for instruction in saving:
-                    self._ledger.save(instruction)
-                for entry in entries:
-                    self._ledger.record(entry)
+    def _save_held(self) -> None:
+        """At the end: save what waits for room if that is there by now; nothing is begun any more."""
+        assert self._held is not None
+        try:
+            self._chronicle.keep(*self._held)
+        except LedgerError as error:
+            _log.warning("%s", error)  # what was not committed is done again the next time
         else:
-            for entry in entries:
-                self._ledger.record(entry)
-            if time.monotonic() - self._flushed < FLUSH:
-                return
-            self._ledger.flush()
-        self._flushed = time.monotonic()
+            self._held = None
 
     def _carry_out(self, instruction: do.Instruction) -> None:
         match instruction:
@@ -263,6 +290,10 @@ class Engine:
                 self._executor.send(worker, message)
             case do.KillWorker(worker):
                 self._executor.kill(worker)
+            case do.FreezeWorker(worker):
+                self._executor.freeze(worker)
+            case do.ThawWorker(worker):
+                self._executor.thaw(worker)
             case do.WriteFiles(job, partial):
                 self._writer.write(job, partial=partial)
             case do.CleanUp(job):
@@ -283,8 +314,7 @@ class Engine:
         """The ledger cannot be written: nothing that happens from now on could be kept, so stop."""
         self.error = error
         self.kill()
-        for stream in self._streams:
-            stream.put_nowait(None)
+        self._chronicle.end()
         for answer in self._answers.values():
             if not answer.done():
                 answer.set_exception(CommandError(error))
@@ -300,3 +330,9 @@ class Engine:
             return record
         is_whole = stat.st_size >= progress.heard * BYTES_PER_MS and stat.st_mtime > psutil.boot_time()
         return msgspec.structs.replace(record, progress=msgspec.structs.replace(progress, audio_ready=is_whole))
+
+
+def _is_passing(stimulus: Stimulus) -> bool:
+    """Whether a stimulus is of no interest any more once its moment is over."""
+    is_beat = isinstance(stimulus, do.FromWorker) and isinstance(stimulus.message, Heartbeat)
+    return is_beat or isinstance(stimulus, do.Ticked | do.MemoryRead | do.DiskRead)

@@ -11,9 +11,15 @@ from engine.states import JobState
 from engine.timeline import Span
 
 StageName = Literal["listen", "transcribe", "write"]
+Pressure = Literal["normal", "warning", "critical"]
+"""How short of memory the whole system is."""
 
 GIVEN_UP = "the job is given up"
 """What follows a job's last failure; the job's own end, with the same reason, is told next."""
+ASKED = "asked for"
+"""The reason of a change that the user wanted."""
+CLEAN = "clean chunks in a row"
+"""How the reason of a way back up to a heavier recipe ends."""
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -38,6 +44,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """The windows that are transcribed, in order."""
     gaps: tuple[Span, ...] = ()
     """Windows that were given up."""
+    speech: tuple[Span, ...] = ()
+    """The speech that was heard, in order; only for who asks the ledger, no event that is kept holds it."""
     checkpoint: str = ""
     audio_ready: bool = False
     """Whether the decoded audio is still on disk up to ``heard``."""
@@ -197,6 +205,28 @@ class GapLeft(msgspec.Struct, frozen=True, tag=True):
     reason: str
 
 
+class TextDoubted(msgspec.Struct, frozen=True, tag=True):
+    """A window's text stays implausible after every try; it is kept, and flagged."""
+
+    job: int
+    span: Span
+    reason: str
+
+
+class SpeechAudited(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Speech that got no words at first was decoded once more: where that found some, and where it did not."""
+
+    job: int
+    recovered: tuple[Span, ...]
+    unheard: tuple[Span, ...]
+
+
+class Notice(msgspec.Struct, frozen=True, tag=True):
+    """Something the user should know that concerns no one job."""
+
+    message: str
+
+
 class Warning(msgspec.Struct, frozen=True, tag=True):  # noqa: A001 - the word the user knows
     """Something about a job that the user should know."""
 
@@ -219,6 +249,11 @@ class MemorySampled(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     budget: int
     available: int
     """What the system has left."""
+    device: int = 0
+    """What the workers' devices hold, where that is not part of the tree."""
+    swap: int = 0
+    """Swap space in use by the whole system."""
+    pressure: Pressure = "normal"
 
 
 Event = (
@@ -240,6 +275,9 @@ Event = (
     | AttemptFailed
     | RecipeChanged
     | GapLeft
+    | TextDoubted
+    | SpeechAudited
+    | Notice
     | Warning
     | Written
     | MemorySampled

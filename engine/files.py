@@ -30,7 +30,13 @@ _CAUSES = {
 
 
 class WriteError(Exception):
-    """A file that cannot be written: one clear sentence with the file, the reason and what to do."""
+    """A file that cannot be written: one clear sentence with the file, the reason and what to do.
+
+    Attributes:
+        is_full: whether it is for want of room on the disk.
+    """
+
+    is_full = False
 
 
 def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
@@ -211,4 +217,6 @@ def _explained(path: Path, verb: str = "write") -> Iterator[None]:
         yield
     except OSError as error:
         cause = _CAUSES.get(error.errno or 0) or f"{error.strerror or error}; check the disk, {_ELSEWHERE}"
-        raise WriteError(f"Cannot {verb} {shown(path)}: {cause}.") from error
+        failure = WriteError(f"Cannot {verb} {shown(path)}: {cause}.")
+        failure.is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        raise failure from error

@@ -2,17 +2,26 @@
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 
 ROOT = Path("/")
 
 
+class Group(NamedTuple):
+    """A control group's folder, and whether it is of the unified hierarchy (v2) or of a controller's own (v1)."""
+
+    folder: Path
+    is_unified: bool
+
+
 def memory(root: Path = ROOT) -> int:
     """Memory in bytes: the machine's, or the control group's limit where that is lower (Linux)."""
     total = int(psutil.virtual_memory().total)
-    limits = [int(text) for text in _control_group(root, "memory", "memory.max", "memory.limit_in_bytes")]
+    limits = [int(text) for text in _limits(root, "memory", "memory.max", "memory.limit_in_bytes")]
     return min([total, *(limit for limit in limits if limit > 0)])
 
 
@@ -24,7 +33,7 @@ def cores(root: Path = ROOT) -> int:
     counts = [psutil.cpu_count(logical=False) or os.cpu_count() or 1]
     if sys.platform == "linux":
         counts.append(len(os.sched_getaffinity(0)))
-    for quota in _control_group(root, "cpu", "cpu.max", ""):
+    for quota in _limits(root, "cpu", "cpu.max", ""):
         allowed, _, period = quota.partition(" ")
         counts.append(int(allowed) // int(period))
     return max(1, min(counts))
@@ -42,19 +51,18 @@ def has_cuda(root: Path = ROOT) -> bool:
     return any((folder / "libcublas.so.12").exists() for folder in (*listed, *(root / each for each in folders)))
 
 
-def _control_group(root: Path, controller: str, unified: str, legacy: str) -> list[str]:
-    """The limits set for this process's control group and those above it, as text; unlimited ones are left out."""
+def control_groups(controller: str, root: Path = ROOT) -> Iterator[Group]:
+    """The control groups that this process is in for a controller, the innermost first (Linux; elsewhere none)."""
     try:
         lines = (root / "proc/self/cgroup").read_text().splitlines()
     except OSError:
-        return []
-    limits: list[str] = []
+        return
     for line in lines:
         _, controllers, path = line.split(":", 2)
         if controllers == "":
-            base, name = root / "sys/fs/cgroup", unified
-        elif controller in controllers.split(",") and legacy:
-            base, name = root / "sys/fs/cgroup" / controllers, legacy
+            base = root / "sys/fs/cgroup"
+        elif controller in controllers.split(","):
+            base = root / "sys/fs/cgroup" / controllers
         else:
             continue
         group = base / path.strip("/")
@@ -62,7 +70,15 @@ def _control_group(root: Path, controller: str, unified: str, legacy: str) -> li
         for folder in (group, *group.parents):
             if not folder.is_relative_to(base):
                 break
-            limits += _read(folder / name)
+            yield Group(folder, controllers == "")
+
+
+def _limits(root: Path, controller: str, unified: str, legacy: str) -> list[str]:
+    """The limits set for this process's control group and those above it, as text; unlimited ones are left out."""
+    limits: list[str] = []
+    for group in control_groups(controller, root):
+        if name := unified if group.is_unified else legacy:
+            limits += _read(group.folder / name)
     return limits
 
 

@@ -53,6 +53,12 @@ class Decoded(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     span: Span
     segments: tuple[Segment, ...] = ()
+    doubt: str = ""
+    """Why the text is implausible, in a few words; empty where it is not."""
+    unheard: tuple[Span, ...] = ()
+    """Speech in which no words were found, not even at the second look."""
+    recovered: tuple[Span, ...] = ()
+    """Speech in which words were found only at the second look."""
 
 
 class Warned(msgspec.Struct, frozen=True, tag=True):
@@ -79,6 +85,12 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     """For listen: a track's number, or a language; None to choose."""
     checkpoint: str = ""
     """For listen: the last ``Heard.checkpoint``."""
+    speech: tuple[Span, ...] = ()
+    """For transcribe: where speech was heard within the spans, in order; nothing is known where it is empty."""
+    size: int | None = None
+    """For listen: the media file's size in bytes when the job was added; None to take any."""
+    mtime_ns: int | None = None
+    """For listen: when the media file had last been changed by then."""
 
 
 # ---- down
@@ -163,10 +175,11 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
 
 
 class Heartbeat(msgspec.Struct, frozen=True, tag=True):
-    """The worker lives; its peak resident memory and what the device holds, in bytes."""
+    """The worker lives. What its process holds now, the most it held, and what its device holds, in bytes."""
 
     peak: int
     device: int = 0
+    memory: int = 0
 
 
 Up = Loaded | Begun | Batch | Finished | Dropped | Failed | Heartbeat

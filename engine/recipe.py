@@ -1,10 +1,27 @@
-"""Recipes: the frozen parameters a chunk runs with, the ways a chunk can fail, and the ladder to a lighter recipe."""
+"""Recipes: the frozen parameters a chunk runs with, the ways a chunk can fail, and what answers failures."""
 
 from enum import StrEnum
+from typing import NamedTuple
 
 import msgspec
 
 from engine.timeline import Span
+
+
+class ModelKey(NamedTuple):
+    """What a worker has to be started anew for when it changes."""
+
+    backend: str
+    model: str
+    compute_type: str
+    device: str
+    parallel: int
+    threads: int
+
+    @property
+    def weights(self) -> tuple[str, str, str, str]:
+        """What decides which numbers are loaded, and where."""
+        return self[:4]
 
 
 class Recipe(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +48,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     task: str = "transcribe"
     terms: tuple[str, ...] = ()
     """Names and words the model should expect."""
+    temperature: float = 0.0
+    """How freely the decoder samples; 0 for a beam search. Raised only for windows whose text was rejected."""
 
     def same_text(self, other: "Recipe") -> bool:
         """Whether both recipes promise the same words."""
@@ -42,22 +61,26 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
         return (self.backend, self.model, self.language, self.task, self.terms)
 
     @property
-    def model_key(self) -> tuple[str, str, str, str, int, int]:
+    def model_key(self) -> ModelKey:
         """What a worker has to be started anew for when it changes."""
-        return (self.backend, self.model, self.compute_type, self.device, self.parallel, self.threads)
+        return ModelKey(self.backend, self.model, self.compute_type, self.device, self.parallel, self.threads)
 
 
 class FailureKind(StrEnum):
-    """The ways a stage fails; the answer to each is in ``lighter`` and in the machine."""
+    """The ways a stage fails; ``ladder.decide`` has the answer to each."""
 
     OOM = "oom"
     CRASH = "crash"
     HANG = "hang"
+    REJECTED = "rejected"
+    """The text itself is implausible."""
     ERROR = "error"
     UNUSABLE = "unusable"
     """The input itself is at fault: trying again cannot help."""
     AUDIO = "audio"
     """The decoded audio is gone: it is made anew, and no window is to blame."""
+    FULL = "full"
+    """The disk is full: the job waits until there is room."""
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -74,22 +97,22 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     retries: int = 3
     """How often a failed window, or the listening, is tried again."""
     retry_delay_ms: int = 1_000
-    """The delay before the first retry; it doubles with each further one."""
+    """About the delay before the first retry; it doubles with each further one."""
+    climb_after: int = 3
+    """After so many clean chunks one rung of the ladder is climbed again."""
+    models: tuple[str, ...] = ()
+    """The models at hand, the largest first: what may stand in where the memory is too small for the one chosen."""
+    listen_limit_ms: int = 1_800_000
+    """How long listening may go without a sign of progress, whatever was learned."""
+    transcribe_limit_ms: int = 3_600_000
+    """How long a batch, or loading the model, may take, whatever was learned."""
+    recycle_chunks: int = 50
+    """After so many chunks a worker is replaced by a fresh one; 0 for never."""
     partial_every_ms: int = 5_000
     """The least time between two writings of the partial files."""
     keep_warm_ms: int = 60_000
     """How long a worker with nothing to do keeps its model in memory."""
-
-
-def lighter(recipe: Recipe, kind: FailureKind) -> Recipe:
-    """The next rung down the ladder: the same text from less memory; the recipe itself where it is lightest.
-
-    Only a lack of memory, or a death that looks like one, makes a recipe lighter.
-    """
-    if kind not in (FailureKind.OOM, FailureKind.CRASH):
-        return recipe
-    if recipe.batch > 1:
-        return msgspec.structs.replace(recipe, batch=recipe.batch // 2)
-    if recipe.parallel > 1:
-        return msgspec.structs.replace(recipe, parallel=recipe.parallel // 2)
-    return recipe
+    park_after_ms: int = 600_000
+    """How long a paused or frozen job's worker keeps its model in memory."""
+    room: int = 64 * 2**20
+    """Bytes that must be left on the home's disk; with less, jobs wait."""

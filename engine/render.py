@@ -18,6 +18,7 @@ import msgspec
 from engine.cues import Cue, cues, gap_text
 from engine.recipe import Recipe
 from engine.sentences import Sentence, paragraphs, sentences
+from engine.timeline import Span
 from engine.transcript import Transcript
 from engine.words import Token, tokens
 
@@ -103,7 +104,7 @@ def txt(document: Document) -> bytes:
 
 
 def json(document: Document) -> bytes:
-    """JSON: all that whisperX writes, and media, gaps, recipes, warnings and completeness. Times are in seconds.
+    """JSON: all that whisperX writes, and media, gaps, doubts, recipes, warnings, completeness. Times are in seconds.
 
     A segment is a sentence; its recipe is that of the window it begins in. ``complete`` says that the whole file was
     gone through, gaps or not; else ``until`` says how far.
@@ -126,7 +127,9 @@ def json(document: Document) -> bytes:
     parts += [
         f'"segments": {_rows(segments)}',
         f'"word_segments": {_rows(map(_word, document.words))}',
-        f'"gaps": {_rows({"start": _seconds(gap.start), "end": _seconds(gap.end)} for gap in transcript.gaps)}',
+        f'"gaps": {_rows(map(_stretch, transcript.gaps))}',
+        f'"doubtful": {_rows({**_stretch(each.span), "reason": each.reason} for each in transcript.doubtful)}',
+        f'"unheard": {_rows(map(_stretch, transcript.unheard))}',
         f'"recipes": {_rows(map(_recipe, recipes))}',
         f'"warnings": {_rows(map(_writable, transcript.warnings))}',
     ]
@@ -142,8 +145,13 @@ def _beginning(transcript: Transcript) -> Transcript:
     if until is None:
         return transcript
     windows = (each for each in transcript.windows if not each.segments or each.segments[0].start < until)
-    gaps = (gap for gap in transcript.gaps if gap.start < until)
-    return msgspec.structs.replace(transcript, windows=tuple(windows), gaps=tuple(gaps))
+    return msgspec.structs.replace(
+        transcript,
+        windows=tuple(windows),
+        gaps=tuple(gap for gap in transcript.gaps if gap.start < until),
+        doubtful=tuple(each for each in transcript.doubtful if each.span.start < until),
+        unheard=tuple(span for span in transcript.unheard if span.start < until),
+    )
 
 
 def _time(ms: int, point: str) -> str:
@@ -187,6 +195,10 @@ def _segment(sentence: Sentence, recipe: int) -> dict[str, Any]:
 def _word(word: Token) -> dict[str, Any]:
     start, end = _seconds(word.start), _seconds(word.end)
     return {"word": word.text, "start": start, "end": end, "score": round(word.score, 3)}
+
+
+def _stretch(span: Span) -> dict[str, float | None]:
+    return {"start": _seconds(span.start), "end": _seconds(span.end)}
 
 
 def _recipe(recipe: Recipe) -> dict[str, Any]:

@@ -7,8 +7,17 @@ from typing import Any
 import msgspec
 
 from engine.machine import stimuli as do
+from engine.timeline import Span
 
 _encode = msgspec.json.encode
+
+
+class Flaws(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is doubtful about a window's text; the fields are those of ``Decoded``."""
+
+    doubt: str = ""
+    unheard: tuple[Span, ...] = ()
+    recovered: tuple[Span, ...] = ()
 
 
 def _save_job(db: sqlite3.Connection, job: do.SaveJob) -> None:
@@ -39,6 +48,7 @@ def _save_job(db: sqlite3.Connection, job: do.SaveJob) -> None:
 def _forget_job(db: sqlite3.Connection, forget: do.ForgetJob) -> None:
     # Positions stay those in the queue: the others are not saved anew for this.
     db.execute("UPDATE job SET position=position-1 WHERE position>(SELECT position FROM job WHERE id=?)", (forget.job,))
+    db.execute("DELETE FROM event WHERE job=?", (forget.job,))
     db.execute("DELETE FROM job WHERE id=?", (forget.job,))
 
 
@@ -58,27 +68,35 @@ def _save_heard(db: sqlite3.Connection, save: do.SaveHeard) -> None:
         (save.job, heard.span.end, heard.last, heard.checkpoint),
     )
     db.executemany(
-        "INSERT INTO span VALUES (?,'listen',?,?,NULL,NULL)",
+        "INSERT INTO span (job, stage, start, \"end\") VALUES (?,'listen',?,?)",
         [(save.job, window.start, window.end) for window in heard.windows],
+    )
+    # Speech is what a listener says it is: two runs of it that begin together are one.
+    db.executemany(
+        "INSERT INTO span (job, stage, start, \"end\") VALUES (?,'speech',?,?)"
+        ' ON CONFLICT DO UPDATE SET "end"=max("end", excluded."end")',
+        [(save.job, speech.start, speech.end) for speech in heard.speech if speech.end > speech.start],
     )
     if heard.last:
         db.execute("UPDATE job SET duration=? WHERE id=?", (heard.span.end, save.job))
 
 
 def _save_decoded(db: sqlite3.Connection, save: do.SaveDecoded) -> None:
+    rows = []
+    for attempt, each in save.decoded:
+        flaws = Flaws(doubt=each.doubt, unheard=each.unheard, recovered=each.recovered)
+        told = None if flaws == Flaws() else _encode(flaws).decode()
+        rows.append((save.job, each.span.start, each.span.end, attempt, _encode(each.segments).decode(), told))
     db.executemany(
-        "INSERT INTO span VALUES (?,'transcribe',?,?,?,?)",
-        [
-            (save.job, each.span.start, each.span.end, attempt, _encode(each.segments).decode())
-            for attempt, each in save.decoded
-        ],
+        "INSERT INTO span (job, stage, start, \"end\", attempt, data, flaws) VALUES (?,'transcribe',?,?,?,?,?)", rows
     )
 
 
 def _save_gaps(db: sqlite3.Connection, save: do.SaveGaps) -> None:
     db.execute("DELETE FROM span WHERE job=? AND stage='gap'", (save.job,))
     db.executemany(
-        "INSERT INTO span VALUES (?,'gap',?,?,NULL,NULL)", [(save.job, gap.start, gap.end) for gap in save.gaps]
+        "INSERT INTO span (job, stage, start, \"end\") VALUES (?,'gap',?,?)",
+        [(save.job, gap.start, gap.end) for gap in save.gaps],
     )
 
 
@@ -89,7 +107,7 @@ def _save_attempt(db: sqlite3.Connection, save: do.SaveAttempt) -> None:
             (
                 save.id,
                 save.job,
-                "transcribe",
+                save.stage,
                 save.span.start,
                 save.span.end,
                 save.windows,
@@ -99,8 +117,8 @@ def _save_attempt(db: sqlite3.Connection, save: do.SaveAttempt) -> None:
         )
     else:
         db.execute(
-            "UPDATE attempt SET began=?, ended=?, outcome=?, reason=? WHERE id=?",
-            (save.began, save.ended, save.outcome, save.reason, save.id),
+            "UPDATE attempt SET began=?, ended=?, outcome=?, reason=?, peak=?, slowest_ms=? WHERE id=?",
+            (save.began, save.ended, save.outcome, save.reason, save.peak, save.slowest_ms, save.id),
         )
 
 

@@ -62,5 +62,19 @@ MIGRATIONS = (
         available INTEGER NOT NULL
     );
     """,
+    """
+    ALTER TABLE attempt ADD COLUMN peak INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE attempt ADD COLUMN slowest_ms INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE memory ADD COLUMN device INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE memory ADD COLUMN swap INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE memory ADD COLUMN pressure TEXT NOT NULL DEFAULT 'normal';
+    ALTER TABLE span ADD COLUMN flaws TEXT;
+    CREATE INDEX span_place ON span (job, stage, start, "end");
+    CREATE INDEX event_worker ON event (seq)
+        WHERE kind IN ('EngineStarted','WorkerStarted','WorkerReady','WorkerEnded');
+    CREATE INDEX event_quiet ON event (at)
+        WHERE kind IN ('SpeechHeard','ChunkStarted','ChunkDone','BatchStarted','BatchDone','QueueOrdered');
+    CREATE INDEX event_added ON event (job, seq) WHERE kind = 'JobAdded';
+    """,
 )
 """``PRAGMA user_version`` says how many of these a ledger has seen."""

@@ -1,6 +1,11 @@
 """The states of a job; each carries its own data."""
 
+from typing import Literal
+
 import msgspec
+
+Rest = Literal["warm", "parked"]
+"""What becomes of a paused job's model."""
 
 
 class Queued(msgspec.Struct, frozen=True, tag=True):
@@ -14,13 +19,27 @@ class Running(msgspec.Struct, frozen=True, tag=True):
 
 
 class Pausing(msgspec.Struct, frozen=True, tag=True):
-    """Asked to pause; the batches under way are still being finished."""
+    """Asked to pause; the batches under way are still being finished. ``how`` and ``reason`` as in ``Paused``."""
 
     since: int
+    how: Rest = "warm"
+    reason: str = ""
 
 
 class Paused(msgspec.Struct, frozen=True, tag=True):
-    """At rest until it is resumed."""
+    """At rest until it is resumed.
+
+    ``how`` says whether its model stays in memory (``warm``) or was given back (``parked``). A ``reason`` means that
+    nobody asked for it: the job goes on by itself once the reason is gone.
+    """
+
+    since: int
+    how: Rest = "warm"
+    reason: str = ""
+
+
+class Frozen(msgspec.Struct, frozen=True, tag=True):
+    """Stopped at once in the middle of its batches; its workers keep their memory and take no processor time."""
 
     since: int
 
@@ -51,7 +70,7 @@ class Cancelled(msgspec.Struct, frozen=True, tag=True):
     at: int
 
 
-JobState = Queued | Running | Pausing | Paused | Writing | Done | Failed | Cancelled
+JobState = Queued | Running | Pausing | Paused | Frozen | Writing | Done | Failed | Cancelled
 """What a job can be."""
 
 ENDED = (Done, Failed, Cancelled)

@@ -3,7 +3,7 @@
 import msgspec
 
 from engine.recipe import Recipe
-from engine.timeline import Spans
+from engine.timeline import Span, Spans
 
 
 class Word(msgspec.Struct, frozen=True, gc=False):
@@ -37,6 +37,13 @@ class Window(msgspec.Struct, frozen=True):
     segments: tuple[Segment, ...] = ()
 
 
+class Doubt(msgspec.Struct, frozen=True):
+    """A window whose text is implausible and was kept, since nothing better was found; and why it is."""
+
+    span: Span
+    reason: str
+
+
 class Transcript(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a job has found so far; what the files are made from."""
 
@@ -50,6 +57,10 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True):
     """In timeline order."""
     gaps: Spans = ()
     """Speech that was given up."""
+    doubtful: tuple[Doubt, ...] = ()
+    """In timeline order."""
+    unheard: Spans = ()
+    """Speech in which no words were found."""
     warnings: tuple[str, ...] = ()
     until: int | None = None
     """Milliseconds up to which nothing is missing but gaps; None when that is the whole file."""

@@ -5,10 +5,11 @@ from collections.abc import Iterable
 import msgspec
 
 from engine import events as ev
+from engine.changes import differ, direction, wanted_after
 from engine.commands import Options
 from engine.messages import Track
 from engine.recipe import Recipe
-from engine.states import Done, Failed, JobState, Pausing, Running, Writing
+from engine.states import Done, Failed, Frozen, JobState, Pausing, Running, Writing
 from engine.timeline import Span, Spans, length, subtract, union
 
 LINES_KEPT = 200
@@ -66,6 +67,10 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
     gaps: Spans = ()
     running: Spans = ()
     """Windows being decoded right now."""
+    unheard: Spans = ()
+    """Speech in which no words were found."""
+    doubtful: Spans = ()
+    """Windows whose text is implausible."""
     retried: Spans = ()
     """Windows that failed at least once, whether or not they are covered by now."""
     degraded: Spans = ()
@@ -159,6 +164,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     """The peak of every minute, each at the beginning of its minute."""
     budget: int = 0
     available: int = 0
+    pressure: ev.Pressure = "normal"
     peak: int = 0
     log: tuple[LogLine, ...] = ()
 
@@ -203,8 +209,11 @@ def fold(view: View, entry: ev.Entry) -> View:
                 "history": _with_minute(view.history, point)[-HISTORY_KEPT:],
                 "budget": event.budget,
                 "available": event.available,
+                "pressure": event.pressure,
                 "peak": max(view.peak, event.tree),
             }
+        case ev.Notice():
+            pass
         case _:
             changes["jobs"] = tuple(_changed(job, entry.at, event) if job.id == event.job else job for job in view.jobs)
     return msgspec.structs.replace(view, **changes)
@@ -262,6 +271,8 @@ def _changed(job: JobView, at: int, event: ev.Event) -> JobView:
                 "windows": (*job.windows, *event.windows),
                 "speech": union(job.speech, event.windows),
                 "listened_ms": job.worked(at),
+                # What could not be listened to before, and was given up, can be after all.
+                "gaps": tuple(gap for gap in job.gaps if gap.start < job.heard),
             }
             if event.last:
                 changes["duration"] = event.until
@@ -287,15 +298,17 @@ def _changed(job: JobView, at: int, event: ev.Event) -> JobView:
             failed = union(event.spans)
             changes = {"running": subtract(job.running, failed), "retried": union(job.retried, failed)}
         case ev.RecipeChanged():
-            before, after = job.recipe.batch * job.recipe.parallel, event.recipe.batch * event.recipe.parallel
-            asked = event.reason == "asked for"
-            kind = "set" if asked else "lighter" if after < before else "heavier"
+            kind = direction(job.recipe, event, job.options.recipe)
             changes = {"recipe": event.recipe, "marks": (*job.marks, Mark(event.at, kind))}
-            if not asked:
-                began = job.options.recipe
-                changes["is_lighter"] = after < began.batch * began.parallel or event.recipe.model != began.model
+            wanted = wanted_after(job.options.recipe, job.recipe, event)
+            changes["options"] = msgspec.structs.replace(job.options, recipe=wanted)
+            changes["is_lighter"] = differ(wanted, event.recipe)
         case ev.GapLeft(span=span):
             changes = {"gaps": union(job.gaps, (span,)), "running": subtract(job.running, (span,))}
+        case ev.TextDoubted(span=span):
+            changes = {"doubtful": union(job.doubtful, (span,))}
+        case ev.SpeechAudited(unheard=unheard):
+            changes = {"unheard": union(job.unheard, unheard)}
         case ev.Warning(message=message):
             changes = {"warnings": (*job.warnings, message)}
         case ev.Written(partial=True, paths=paths):
@@ -310,11 +323,11 @@ def _changed(job: JobView, at: int, event: ev.Event) -> JobView:
 def _state_changed(job: JobView, at: int, state: JobState) -> dict[str, object]:
     changes: dict[str, object] = {"state": state, "worked_ms": job.worked(at)}
     reached = job.covered[-1].end if job.covered else 0
-    if isinstance(state, Pausing):
+    if isinstance(state, Pausing | Frozen) and not isinstance(job.state, Pausing):
         changes["marks"] = (*job.marks, Mark(reached, "paused"))
     elif isinstance(state, Running) and job.covered and not isinstance(job.state, Running):
         changes["marks"] = (*job.marks, Mark(reached, "resumed"))
-    if not isinstance(state, Running | Pausing):
+    if not isinstance(state, Running | Pausing | Frozen):
         changes["running"] = ()
     if isinstance(state, Done | Failed):
         changes["partial"] = ()

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from engine.files import WriteError, claims, make_folder, output_base, path_key
 from engine.home import Home
-from engine.ledger import Claim, Ledger, LedgerError
+from engine.ledger import Claim, Ledger, LedgerError, LedgerFull
 from engine.machine.stimuli import FilesWritten, JobRecord, WriteFailed
 from engine.stages.write import remove_partials, write_files
 from engine.states import ENDED
 from engine.timeline import subtract, union
-from engine.transcript import Transcript, Window
+from engine.transcript import Doubt, Transcript, Window
 
 _log = logging.getLogger(__name__)
 
@@ -23,13 +23,17 @@ def read_transcript(ledger: Ledger, job: JobRecord) -> Transcript:
     """All that the ledger has of a job's text."""
     progress = job.progress
     missing = subtract(subtract(union(progress.windows), union(progress.covered)), union(progress.gaps))
-    until = missing[0].start if missing else None if progress.heard_all else progress.heard
+    gives_up = any(gap.start >= progress.heard for gap in progress.gaps)
+    until = missing[0].start if missing else None if progress.heard_all or gives_up else progress.heard
+    flaws = ledger.flaws(job.id)
     return Transcript(
         media=job.source.path,
         duration=progress.duration if progress.heard_all else None,
         language=job.options.recipe.language,
         windows=tuple(Window(recipe, segments) for _, recipe, segments in ledger.decoded(job.id)),
         gaps=union(progress.gaps),
+        doubtful=tuple(Doubt(span, found.doubt) for span, found in flaws if found.doubt),
+        unheard=tuple(span for _, found in flaws for span in found.unheard),
         warnings=ledger.warnings(job.id),
         until=until,
     )
@@ -133,7 +137,8 @@ class Writer:
                 paths = await asyncio.to_thread(self._render, record, base, partial)
                 report = FilesWritten(job, partial, paths)
             except (WriteError, LedgerError) as error:
-                report = WriteFailed(job, partial, str(error))
+                is_full = isinstance(error, LedgerFull) or (isinstance(error, WriteError) and error.is_full)
+                report = WriteFailed(job, partial, str(error), is_full)
             except Exception as error:
                 _log.exception("job %s could not be written", job)
                 report = WriteFailed(

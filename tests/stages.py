@@ -167,6 +167,22 @@ class ExitsLoading:
         raise SystemExit("no licence")
 
 
+class LoadsAtLast(Echo):
+    """Cannot be loaded at first: the model's name is a folder, and each file in it is one more way to fail."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        for way in sorted(Path(recipe.model).iterdir()):
+            way.unlink()
+            match way.suffix:
+                case ".raise":
+                    raise RuntimeError("the weights cannot be read at present")
+                case ".oom":
+                    raise MemoryError("no room for the weights")
+                case ".segv":
+                    signal.pthread_kill(threading.get_ident(), signal.SIGSEGV)
+                    threading.Event().wait()
+
+
 class Unloadable:
     """Cannot be loaded."""
 

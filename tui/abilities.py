@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from engine.commands import Cancel, Command, Move, Pause, Remove, Resume, Retry, Set
-from engine.states import ENDED, Done, Paused, Pausing, Queued, Running, Writing
+from engine.states import ENDED, Done, Frozen, Paused, Pausing, Queued, Running, Writing
 from engine.view import JobView
 from tui import parameters
 
@@ -32,11 +32,21 @@ def ability(action: str, job: JobView | None, jobs: Jobs) -> bool | None:
 
 
 def _is_paused(job: JobView | None) -> bool:
-    return job is not None and isinstance(job.state, Paused | Pausing)
+    return job is not None and isinstance(job.state, Paused | Pausing | Frozen)
 
 
 def _pause(job: JobView, _: Jobs) -> Command | None:
     return Pause(job.id) if isinstance(job.state, Queued | Running) else None
+
+
+def _freeze(job: JobView, _: Jobs) -> Command | None:
+    return Pause(job.id, "freeze") if isinstance(job.state, Running | Pausing) else None
+
+
+def _park(job: JobView, _: Jobs) -> Command | None:
+    if isinstance(job.state, Paused | Pausing) and job.state.how == "parked":
+        return None
+    return Pause(job.id, "park") if isinstance(job.state, Queued | Running | Pausing | Paused | Frozen) else None
 
 
 def _resume(job: JobView, _: Jobs) -> Command | None:
@@ -83,6 +93,8 @@ def _set_batch(changed: Callable[[JobView], int | None]) -> Callable[[JobView, J
 ABILITIES = {
     "pause": Ability(_pause, hidden=_is_paused),
     "resume": Ability(_resume, hidden=lambda job: not _is_paused(job)),
+    "freeze": Ability(_freeze),
+    "park": Ability(_park),
     "cancel": Ability(_cancel),
     "retry": Ability(_retry),
     "remove": Ability(_remove),

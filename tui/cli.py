@@ -62,6 +62,7 @@ Chunk = Annotated[int | None, typer.Option(help="Length of a chunk in seconds.",
 BatchOption = Annotated[
     int | None, typer.Option("--batch", help="Windows decoded together.", metavar="N", show_default=False)
 ]
+Job = Annotated[int, typer.Argument(help="The job's number, as 'scribetui status' shows it.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON to stdout.")]
 
 
@@ -218,16 +219,16 @@ def demo(
 @app.command()
 def status(as_json: AsJson = False) -> None:
     """Show every job and how far it is."""
-    from tui import listing as report
+    from tui import listing
 
     home, _ = _setting_up()
     with errors_shown():
-        typer.echo(report.as_json(home) if as_json else report.as_text(home), nl=False)
+        typer.echo(listing.as_json(home) if as_json else listing.as_text(home), nl=False)
 
 
 @app.command()
 def export(
-    job: Annotated[int, typer.Argument(help="The job's number, as 'scribetui status' shows it.")],
+    job: Job,
     formats: Annotated[str, typer.Option("--format", help="Comma-separated: srt,vtt,txt,json.")] = "srt",
     out: Out = None,
 ) -> None:
@@ -243,6 +244,49 @@ def export(
 
     for path in paths:
         typer.echo(plain(path))
+
+
+@app.command()
+def events(
+    job: Job,
+    as_json: AsJson = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Go on until the job has ended.")] = False,
+    level: Annotated[
+        str, typer.Option(metavar="quiet|info|warning", help="How much to tell: quiet tells all there is.")
+    ] = "info",
+) -> None:
+    """Tell a job's story, an event a line."""
+    from tui import history
+
+    if level not in list(history.Level):
+        raise _fail(f"--level must be quiet, info or warning, not {level}.", 2)
+    home, _ = _setting_up()
+    try:
+        with errors_shown():
+            status = history.tell(home, job, as_json=as_json, follow=follow, level=history.Level(level))
+    except history.HistoryError as error:
+        raise _fail(str(error)) from error
+    raise typer.Exit(status)
+
+
+@app.command()
+def report(
+    job: Job,
+    as_json: AsJson = False,
+    svg: Annotated[
+        str | None,
+        typer.Option("--svg", help="Draw the memory into an SVG file; - for stdout.", metavar="FILE"),
+    ] = None,
+) -> None:
+    """Tell what became of a job: chunks, failures, time, memory."""
+    from tui import history, reporting
+
+    home, _ = _setting_up()
+    try:
+        with errors_shown():
+            reporting.tell(home, job, as_json=as_json, svg=svg)
+    except history.HistoryError as error:
+        raise _fail(str(error)) from error
 
 
 @app.command()

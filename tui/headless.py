@@ -17,13 +17,13 @@ from engine import events as ev
 from engine.commands import Add, CommandError, Options
 from engine.engine import Engine
 from engine.files import shown
-from engine.states import ENDED, Done, Failed
+from engine.states import ENDED, Done, Failed, Paused
 from engine.view import JobView, View, fold
 from tui.status import is_at_work
 from tui.text import clock, name_of, plain, times_realtime
 from tui.wording import Severity, wording
 
-SHOWN = (ev.Warning, ev.AttemptFailed, ev.RecipeChanged, ev.GapLeft)
+SHOWN = (ev.Warning, ev.AttemptFailed, ev.RecipeChanged, ev.GapLeft, ev.TextDoubted, ev.SpeechAudited)
 """Events worth a line even where there is a bar."""
 DONE, FAILED, GAPS, INTERRUPTED = 0, 1, 3, 130
 """Exit statuses, as the command line promises them."""
@@ -89,12 +89,16 @@ class Reporter:
                 sys.stdout.write(msgspec.json.encode(entry).decode() + "\n")
                 sys.stdout.flush()
         event = entry.event
+        if isinstance(event, ev.Notice):
+            self.say(event.message, "yellow")
         job = view.job(getattr(event, "job", 0))
         if job is None:
             return
         if isinstance(event, SHOWN) and not (isinstance(event, ev.AttemptFailed) and event.follows == ev.GIVEN_UP):
             words = wording(event)
             self.say(_about(job, words.text), "yellow" if words.severity is not Severity.ERROR else "red")
+        if isinstance(event, ev.JobChanged) and isinstance(event.state, Paused) and event.state.reason:
+            self.say(_about(job, wording(event).text), "yellow")
         with _while_read(sys.stderr):
             self._progress(job, entry.at)
         if isinstance(event, ev.JobChanged) and isinstance(event.state, ENDED):

@@ -12,6 +12,8 @@ _hidden = partial(Binding, show=False)
 
 PAUSE = Binding("space", "do('pause')", "Pause", id="pause", tooltip="stop after this batch, at no loss")
 RESUME = Binding("space", "do('resume')", "Resume", id="resume", tooltip="let it go on in its turn")
+FREEZE = Binding("P", "do('freeze')", "Freeze", id="freeze", tooltip="stop at once, in mid-batch; its memory stays")
+PARK = Binding("S", "do('park')", "Park", id="park", tooltip="stop after this batch, and give its memory back")
 CANCEL = Binding("x", "cancel", "Cancel", id="cancel", tooltip="give it up; what is transcribed is kept")
 RETRY = Binding("r", "do('retry')", "Retry", id="retry", tooltip="do what is missing, once it has ended")
 SHORTER = _chunk("minus", "do('shorter')", "Shorter", id="shorter", key_display="-", tooltip="chunks half as long")
@@ -51,13 +53,31 @@ QUIT = Binding("q", "app.quit", "Quit", id="quit", tooltip="leave; work goes on 
 KEPT = (HELP, QUIT)
 """What the key bar shows however narrow it is."""
 MAIN: tuple[Binding, ...] = (
-    *(PAUSE, RESUME, CANCEL, RETRY, SHORTER, LONGER, SMALLER, LARGER, ADD, COPY, TIME, FOLLOW, EARLIER, LATER, REMOVE),
+    *(
+        PAUSE,
+        RESUME,
+        FREEZE,
+        PARK,
+        CANCEL,
+        RETRY,
+        SHORTER,
+        LONGER,
+        SMALLER,
+        LARGER,
+        ADD,
+        COPY,
+        TIME,
+        FOLLOW,
+        EARLIER,
+        LATER,
+        REMOVE,
+    ),
     *(UP, DOWN, PAGE_UP, PAGE_DOWN, NEXT_PANE, BACK),
     *KEPT,
 )
 """In the order of the key bar, which drops the last ones first."""
 SECTIONS: Mapping[str, tuple[Binding, ...]] = {
-    "The selected job": (PAUSE, RESUME, CANCEL, RETRY, SHORTER, LONGER, SMALLER, LARGER),
+    "The selected job": (PAUSE, RESUME, FREEZE, PARK, CANCEL, RETRY, SHORTER, LONGER, SMALLER, LARGER),
     "The queue": (ADD, REMOVE, UP, DOWN, EARLIER, LATER),
     "In sight": (COPY, TIME, FOLLOW, PAGE_UP, PAGE_DOWN, NEXT_PANE, BACK),
     "The program": KEPT,

@@ -49,11 +49,11 @@ class Box(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """Where each pane goes, which ones had to go, and where the line between the columns runs."""
+    """Where each pane goes, which ones had to go, and where the line between the columns runs, in pieces if need be."""
 
     boxes: dict[PaneName, Box]
     hidden: tuple[PaneName, ...]
-    divider: Box | None
+    dividers: tuple[Box, ...]
 
 
 def is_narrow(width: int) -> bool:
@@ -139,9 +139,13 @@ def _heights(rows: list[tuple[PaneName, ...]], height: int, needs: Mapping[PaneN
     return lines
 
 
-def _joined(boxes: list[Box]) -> Box | None:
-    """One box over all of them, which lie below each other."""
-    if not boxes:
-        return None
-    top, bottom = boxes[0].y, boxes[-1].y + boxes[-1].height
-    return Box(boxes[0].x, top, 1, bottom - top)
+def _joined(boxes: list[Box]) -> tuple[Box, ...]:
+    """The boxes, which lie below each other, with those that touch made one."""
+    pieces: list[Box] = []
+    for box in boxes:
+        above = pieces[-1] if pieces else None
+        if above is not None and above.y + above.height == box.y:
+            pieces[-1] = above._replace(height=above.height + box.height)
+        else:
+            pieces.append(box)
+    return tuple(pieces)

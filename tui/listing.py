@@ -8,7 +8,7 @@ import msgspec
 from engine.home import Home
 from engine.ledger import Ledger
 from engine.machine.stimuli import JobRecord
-from engine.states import Cancelled, Done, Failed, Paused, Pausing, Queued, Running, Writing
+from engine.states import Cancelled, Done, Failed, Frozen, Paused, Pausing, Queued, Running, Writing
 from engine.timeline import length, union
 from tui.text import clock, name_of, pad, plain
 
@@ -50,7 +50,7 @@ def _data(job: JobRecord, *, alive: bool) -> dict[str, Any]:
     fraction = (covered + gaps) / whole * min(1.0, reached) if whole else float(isinstance(job.state, Done))
     state = _STATES[type(job.state)]
     if not alive:
-        state = {"running": "stopped", "writing": "stopped", "pausing": "paused"}.get(state, state)
+        state = {"running": "stopped", "writing": "stopped", "pausing": "paused", "frozen": "stopped"}.get(state, state)
     return {
         "job": job.id,
         "path": job.source.path,
@@ -70,6 +70,7 @@ _STATES = {
     Running: "running",
     Pausing: "pausing",
     Paused: "paused",
+    Frozen: "frozen",
     Writing: "writing",
     Done: "done",
     Failed: "failed",

@@ -31,7 +31,13 @@ def engine(home: Home, settings: Settings, *, only_added: bool = False) -> Engin
     handler = RotatingFileHandler(home.logs / "engine.log", maxBytes=2**20, backupCount=1, delay=True)
     logging.basicConfig(handlers=[handler], level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     os.environ.update(environment(settings))
-    return Engine(home, policy=policy(settings), budget=budget_bytes(settings), only_added=only_added)
+    return Engine(
+        home,
+        policy=policy(settings),
+        budget=budget_bytes(settings),
+        only_added=only_added,
+        keep_awake=settings.power.keep_awake,
+    )
 
 
 def open_screen(home: Home, settings: Settings, paths: Sequence[str], asked: Mapping[str, Any]) -> None:

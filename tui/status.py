@@ -7,6 +7,7 @@ from engine.states import (
     Cancelled,
     Done,
     Failed,
+    Frozen,
     JobState,
     Paused,
     Pausing,
@@ -37,8 +38,12 @@ def job_status(job: JobView, view: View) -> Status:
             return Status(_running_word(job, view), glyphs.RUNNING, "active")
         case Pausing():
             return Status("pausing", glyphs.PAUSED, "warn")
+        case Paused(how="parked"):
+            return Status("parked", glyphs.PAUSED, "warn")
         case Paused():
             return Status("paused", glyphs.PAUSED, "warn")
+        case Frozen():
+            return Status("frozen", glyphs.PAUSED, "warn")
         case Writing():
             return Status("write", glyphs.RUNNING, "active")
         case Done(gaps=0):
@@ -94,6 +99,8 @@ def _resting(job: JobView, *, was_at_it: bool) -> Status:
         match job.state:
             case Paused():
                 return Status("paused", glyphs.PAUSED, "warn")
+            case Frozen():
+                return Status("frozen", glyphs.PAUSED, "warn")
             case Failed():
                 return Status("failed", glyphs.FAILED, "bad")
             case Cancelled():
@@ -138,7 +145,7 @@ def _transcribe(job: JobView, view: View, now: int) -> StageStatus:
     elif isinstance(job.state, Running | Pausing) and (job.running or worker_of("transcribe", view) is not None):
         status = _active(job, "transcribe", view)
     else:
-        was_at_it = settled > 0 or (isinstance(job.state, Failed) and job.heard_all)
+        was_at_it = settled > 0 or bool(job.running) or (isinstance(job.state, Failed) and job.heard_all)
         status = _resting(job, was_at_it=was_at_it)
     return StageStatus("transcribe", status, fraction, took)
 

@@ -5,11 +5,13 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from engine import events as ev
+from engine.messages import Probed
 from engine.recipe import FailureKind, Recipe
 from engine.states import (
     Cancelled,
     Done,
     Failed,
+    Frozen,
     JobState,
     Paused,
     Pausing,
@@ -42,8 +44,15 @@ _FAILURES = {
     FailureKind.CRASH: "the worker died",
     FailureKind.HANG: "no progress",
     FailureKind.ERROR: "error",
+    FailureKind.REJECTED: "implausible text",
     FailureKind.UNUSABLE: "cannot be used",
     FailureKind.AUDIO: "the decoded audio is gone",
+    FailureKind.FULL: "the disk is full",
+}
+_PRESSURES: dict[ev.Pressure, str] = {
+    "normal": "the system has room",
+    "warning": "the system is short of memory",
+    "critical": "the system is out of memory",
 }
 
 
@@ -51,6 +60,16 @@ def wording(event: ev.Event) -> Wording:
     """The event in one clear line, made safe for a terminal."""
     said = _WORDINGS[type(event)](event)
     return Wording(plain(said.text), said.severity)
+
+
+def state_words(state: JobState) -> str:
+    """What a job is doing, made safe for a terminal."""
+    return plain(_state(state).text)
+
+
+def failure_word(kind: str) -> str:
+    """A kind of failure in a few words; what is none stands for itself."""
+    return _FAILURES[FailureKind(kind)] if kind in list(FailureKind) else plain(kind)
 
 
 def job_of(event: ev.Event) -> int | None:
@@ -71,7 +90,7 @@ def _engine_started(event: ev.EngineStarted) -> Wording:
 def _job_added(event: ev.JobAdded) -> Wording:
     known = event.progress.duration
     what = f"{size(event.size)}, {clock(known)}" if known else size(event.size)
-    if isinstance(event.state, Queued):
+    if isinstance(event.state, Queued) and not (event.progress.heard or event.progress.worked_ms):
         return Wording(f"queued ({what})")
     return Wording(f"on the list from before ({what}): {_state(event.state).text}", Severity.QUIET)
 
@@ -81,15 +100,24 @@ def _job_removed(event: ev.JobRemoved) -> Wording:
 
 
 def _job_probed(event: ev.JobProbed) -> Wording:
-    parts = [event.container]
-    track = next((each for each in event.tracks if each.index == event.chosen), None)
+    length = f"about {clock(event.duration)}" if event.duration else "of unknown length"
+    return Wording(f"opened: {_media(event)}, {length}")
+
+
+def media_words(probed: Probed) -> str:
+    """What a media file holds: ``matroska, ac3 44.1 kHz, 5.1, track 1 of 2, eng``."""
+    return plain(_media(probed))
+
+
+def _media(probed: Probed | ev.JobProbed) -> str:
+    parts = [probed.container]
+    track = next((each for each in probed.tracks if each.index == probed.chosen), None)
     if track is not None:
         parts.append(f"{track.codec} {track.rate / 1000:g} kHz, {_channels(track.channels)}")
-        if len(event.tracks) > 1:
+        if len(probed.tracks) > 1:
             language = f", {track.language}" if track.language else ""
-            parts.append(f"track {event.chosen} of {len(event.tracks)}{language}")
-    parts.append(f"about {clock(event.duration)}" if event.duration else "of unknown length")
-    return Wording("opened: " + ", ".join(parts))
+            parts.append(f"track {probed.chosen} of {len(probed.tracks)}{language}")
+    return ", ".join(parts)
 
 
 def _channels(number: int) -> str:
@@ -106,10 +134,18 @@ def _state(state: JobState) -> Wording:
             return Wording("waiting in the queue", Severity.QUIET)
         case Running():
             return Wording("running")
-        case Pausing():
-            return Wording("pausing after the batches under way")
-        case Paused():
-            return Wording("paused")
+        case Pausing(how=how, reason=reason):
+            text = f"{'parking' if how == 'parked' else 'pausing'} after the batches under way"
+            if reason:
+                return Wording(f"{text}: {reason.rstrip('. ')}", Severity.WARNING)
+            return Wording(text)
+        case Paused(how=how, reason=reason):
+            word = "parked, its memory given back" if how == "parked" else "paused"
+            if reason:
+                return Wording(f"{word}: {reason.rstrip('. ')}; it goes on by itself", Severity.WARNING)
+            return Wording(word)
+        case Frozen():
+            return Wording("frozen in mid-batch; its memory stays")
         case Writing():
             return Wording("all transcribed, writing the files", Severity.QUIET)
         case Done(gaps=0):
@@ -132,7 +168,7 @@ def _worker_started(event: ev.WorkerStarted) -> Wording:
 
 
 def _worker_ready(event: ev.WorkerReady) -> Wording:
-    return Wording(f"worker {event.worker} ready after {took(event.took_ms)}", Severity.QUIET)
+    return Wording(f"worker {event.worker} ready after {took(event.took_ms)}")
 
 
 def _worker_ended(event: ev.WorkerEnded) -> Wording:
@@ -180,13 +216,38 @@ def _attempt_failed(event: ev.AttemptFailed) -> Wording:
 
 
 def _recipe_changed(event: ev.RecipeChanged) -> Wording:
-    severity = Severity.INFO if event.reason == "asked for" else Severity.WARNING
-    why = "as asked for" if event.reason == "asked for" else event.reason
+    is_welcome = event.reason == ev.ASKED or event.reason.endswith(ev.CLEAN)
+    severity = Severity.INFO if is_welcome else Severity.WARNING
+    why = "as asked for" if event.reason == ev.ASKED else event.reason
     return Wording(f"from {clock(event.at)} on: {parameters(event.recipe)} ({why.rstrip('. ')})", severity)
 
 
 def _gap_left(event: ev.GapLeft) -> Wording:
     return Wording(f"gap left at {stretch(event.span.start, event.span.end)}: {event.reason}", Severity.ERROR)
+
+
+def _text_doubted(event: ev.TextDoubted) -> Wording:
+    where = stretch(event.span.start, event.span.end)
+    return Wording(f"the text at {where} is doubtful ({event.reason.rstrip('. ')}); it is kept", Severity.WARNING)
+
+
+def _speech_audited(event: ev.SpeechAudited) -> Wording:
+    parts = []
+    if event.recovered:
+        parts.append(f"a second look found words at {_spans(event.recovered)}")
+    if event.unheard:
+        parts.append(f"speech without words at {_spans(event.unheard)}")
+    return Wording("; ".join(parts) or "every stretch of speech has words", _audited(event))
+
+
+def _audited(event: ev.SpeechAudited) -> Severity:
+    if event.unheard:
+        return Severity.WARNING
+    return Severity.INFO if event.recovered else Severity.QUIET
+
+
+def _notice(event: ev.Notice) -> Wording:
+    return Wording(event.message, Severity.WARNING)
 
 
 def _warning(event: ev.Warning) -> Wording:
@@ -195,11 +256,19 @@ def _warning(event: ev.Warning) -> Wording:
 
 def _written(event: ev.Written) -> Wording:
     names = " ".join(name_of(path) for path in event.paths)
-    return Wording(f"{'so far' if event.partial else 'files'} written: {names}")
+    if event.partial:  # every few seconds
+        return Wording(f"so far written: {names}", Severity.QUIET)
+    return Wording(f"files written: {names}")
 
 
 def _memory_sampled(event: ev.MemorySampled) -> Wording:
-    return Wording(f"memory {size(event.tree)} of {size(event.budget)}", Severity.QUIET)
+    text = f"memory {size(event.tree)} of {size(event.budget)}"
+    if event.device:
+        text += f", {size(event.device)} on the device"
+    if event.pressure == "normal":
+        return Wording(text, Severity.QUIET)
+    swapped = f", {size(event.swap)} swapped out" if event.swap else ""
+    return Wording(f"{text}; {_PRESSURES[event.pressure]}{swapped}", Severity.QUIET)
 
 
 def _spans(spans: tuple[Any, ...]) -> str:
@@ -228,6 +297,9 @@ _WORDINGS: dict[type[Any], Callable[[Any], Wording]] = {
     ev.AttemptFailed: _attempt_failed,
     ev.RecipeChanged: _recipe_changed,
     ev.GapLeft: _gap_left,
+    ev.TextDoubted: _text_doubted,
+    ev.SpeechAudited: _speech_audited,
+    ev.Notice: _notice,
     ev.Warning: _warning,
     ev.Written: _written,
     ev.MemorySampled: _memory_sampled,

@@ -22,13 +22,25 @@ class Executor(Protocol):
         ...
 
     def kill(self, worker: int) -> None:
-        """End a worker and all it started, at once."""
+        """End a worker and all it started, at once, frozen or not."""
+        ...
+
+    def freeze(self, worker: int) -> None:
+        """Stop a worker and its group of processes where they are; one that is being started, once it is there."""
+        ...
+
+    def thaw(self, worker: int) -> None:
+        """Let a frozen worker go on; nothing happens when it is not frozen."""
         ...
 
     async def close(self) -> None:
-        """End every worker, and wait until all are gone."""
+        """End every worker, frozen ones too, and wait until all are gone."""
         ...
 
-    def processes(self) -> list[int]:
-        """The process numbers of the workers that run on this machine."""
+    def pids(self) -> dict[int, int]:
+        """The process number of each worker that runs on this machine, by the worker's number."""
+        ...
+
+    def trim_logs(self) -> None:
+        """Keep what workers print from filling the disk; to be called about once a second."""
         ...

@@ -1,120 +1,29 @@
-"""What the machine knows: jobs with their windows, attempts, workers; and the small verbs all its parts share."""
+"""The machine's data as a whole, and the small verbs that all its parts share."""
 
-from bisect import insort
+import random
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 from engine import events as ev
-from engine.commands import Options
+from engine.ladder import Limits, stand_ins
+from engine.machine.holdings import AT_WORK, WORKING, Attempt, Job, Pace, Worker
 from engine.machine.stimuli import (
     CleanUp,
+    FreezeWorker,
     Instruction,
     JobRecord,
+    KillWorker,
     Publish,
     SaveAttempt,
     SaveJob,
     SendTo,
-    Source,
+    ThawWorker,
     WriteFiles,
 )
+from engine.memory import Memory
 from engine.messages import Drop, Release
-from engine.recipe import Policy, Recipe
-from engine.states import ENDED, JobState, Pausing, Running, Writing
+from engine.recipe import Failure, FailureKind, Policy, Recipe
+from engine.states import ENDED, Frozen, JobState
 from engine.timeline import Span
-
-AT_WORK = (Running, Pausing, Writing)
-"""The states of which at most one job is in."""
-
-
-@dataclass(slots=True)
-class Attempt:
-    """One run of one chunk: the windows that were handed to the worker together."""
-
-    id: int
-    span: Span
-    windows: int
-    left: set[Span]
-    recipe: Recipe
-    sent: int
-    began: int | None = None
-    """When its first window was begun; before that it only waits at the worker."""
-    outcome: str = "done"
-    """What will be recorded once nothing is left: ``stopped`` or a kind of failure where it lost windows unfinished."""
-    reason: str = ""
-
-
-@dataclass(slots=True)
-class Job:
-    """A job in the machine. Every window is in exactly one of pending, sent, covered and gaps."""
-
-    id: int
-    source: Source
-    options: Options
-    recipe: Recipe
-    state: JobState
-    outputs: tuple[str, ...] = ()
-    duration: int | None = None
-    heard: int = 0
-    heard_all: bool = False
-    audio_ready: bool = False
-    """Whether the decoded audio is known to be on disk up to ``heard``."""
-    checkpoint: str = ""
-    pending: list[Span] = field(default_factory=list)
-    sent: dict[Span, int] = field(default_factory=dict)
-    """Windows at the worker, each with its attempt."""
-    covered: set[Span] = field(default_factory=set)
-    gaps: set[Span] = field(default_factory=set)
-    attempts: dict[int, Attempt] = field(default_factory=dict)
-    failures: dict[Span, int] = field(default_factory=dict)
-    """How often each window failed."""
-    stage_failures: dict[str, int] = field(default_factory=dict)
-    """Failures of each stage as a whole (listening, or loading a model) since it last got anything done."""
-    streak: int = 0
-    """Failed batches in a row."""
-    not_before: int = 0
-    """When the next try may start."""
-    worked_ms: int = 0
-    partial_at: int = 0
-    partial_busy: bool = False
-    partial_wanted: bool = False
-    partial_trouble: str = ""
-    """Why the last partial files could not be written; told once, not every few seconds."""
-
-    @property
-    def is_transcribed(self) -> bool:
-        """Whether nothing is left to listen to or to transcribe."""
-        return self.heard_all and not self.pending and not self.sent
-
-    def give_back(self, span: Span) -> None:
-        """Return a window from the worker to the waiting ones."""
-        del self.sent[span]
-        insort(self.pending, span)
-
-
-@dataclass(slots=True)
-class Worker:
-    """A worker process, as far as the machine knows it."""
-
-    id: int
-    stage: ev.StageName
-    key: object
-    """What it was loaded for; another key needs another worker."""
-    job: int
-    """The job whose spans it holds, or held last; 0 where that job has ended."""
-    lanes: int
-    """How many lanes may hold a batch."""
-    is_ready: bool = False
-    is_ending: bool = False
-    is_dropping: bool = False
-    """Whether a ``Drop`` is unanswered; nothing is sent before the answer."""
-    queued: list[Span] = field(default_factory=list)
-    begun: set[Span] = field(default_factory=set)
-    idle_since: int = 0
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether it holds nothing."""
-        return not self.queued and not self.begun
 
 
 class Core:
@@ -130,10 +39,30 @@ class Core:
         self.order: list[int] = []
         self.workers: dict[int, Worker] = {}
         self.budget = 0
+        self.memory = Memory()
+        self.paces: dict[object, Pace] = {}
+        """By the worker's key."""
+        self.share = 0
+        """What the engine itself holds, in bytes."""
+        self.available = 0
+        """What the system has left, in bytes; 0 before that is known."""
+        self.swap_before: int | None = None
+        """Swap in use when the job at work began."""
+        self.pressed_since: int | None = None
+        self.settling = 0
+        """An easing of the memory shows once an attempt of this number or later has done a batch."""
+        self.settled_at = 0
+        self.trouble = ""
+        """Why no job can run at present, in one sentence."""
+        self.looked_at: int | None = None
+        """When the watchdog last looked."""
+        self.random = random.Random(0)
         self.next_job = 1
         self.next_attempt = 1
         self.next_worker = 1
         self.is_closing = False
+        self.now = 0
+        """The time of the stimulus at hand, in Unix milliseconds."""
         self.out: list[Instruction] = []
 
     # ---- looking
@@ -142,9 +71,17 @@ class Core:
         """The one job that is running, pausing or being written."""
         return next((self.jobs[each] for each in self.order if isinstance(self.jobs[each].state, AT_WORK)), None)
 
+    def may_run(self, job: Job) -> bool:
+        """Whether this sitting is about the job at all."""
+        return not self.only_added or job.id in self.eligible
+
     def worker(self, stage: ev.StageName) -> Worker | None:
         """The worker of a stage, ending ones included."""
         return next((each for each in self.workers.values() if each.stage == stage), None)
+
+    def workers_of(self, job: Job) -> list[Worker]:
+        """The workers that hold, or held last, something of a job."""
+        return [worker for worker in self.workers.values() if worker.job == job.id]
 
     def audio(self, job: Job) -> str:
         """Where the job's decoded audio lies."""
@@ -184,7 +121,10 @@ class Core:
 
     def enter(self, job: Job, state: JobState, now: int) -> None:
         """Put a job into a state."""
-        if isinstance(job.state, AT_WORK):
+        if isinstance(job.state, Frozen):
+            for worker in self.workers_of(job):
+                self.thaw(worker)
+        if isinstance(job.state, WORKING):
             job.worked_ms += max(0, now - job.state.since)
         job.state = state
         self.tell(ev.JobChanged(job.id, state))
@@ -195,18 +135,32 @@ class Core:
     def _end(self, job: Job, now: int) -> None:
         """Leave nothing of an ended job at the workers, on the disk or in memory."""
         self.stop(job)
-        for worker in self.workers.values():
-            if worker.job == job.id:
-                worker.job = 0
+        for worker in self.workers_of(job):
+            worker.job, worker.asked_at = 0, now
         for attempt in list(job.attempts.values()):
             self.close_attempt(job, attempt, now, "stopped", "the job ended")
         job.pending.clear()
         job.sent.clear()
         job.covered.clear()
         job.gaps.clear()
-        job.failures.clear()
+        job.speech.clear()
+        job.suspects.clear()
+        job.barred.clear()
+        job.shaky.clear()
+        job.missing_audio.clear()
+        job.short.clear()
+        job.is_cut_off = False
         job.audio_ready = False
         self.do(CleanUp(job.id))
+
+    def open_attempt(self, job: Job, windows: tuple[Span, ...], recipe: Recipe, now: int) -> Attempt:
+        """Record the beginning of an attempt at these windows."""
+        span = Span(windows[0].start, windows[-1].end)
+        attempt = Attempt(self.next_attempt, span, len(windows), set(windows), recipe, now)
+        self.next_attempt += 1
+        job.attempts[attempt.id] = attempt
+        self.do(SaveAttempt(id=attempt.id, job=job.id, span=span, windows=len(windows), recipe=recipe, began=now))
+        return attempt
 
     def close_attempt(self, job: Job, attempt: Attempt, now: int, outcome: str, reason: str = "") -> None:
         """Record an attempt's end."""
@@ -222,6 +176,8 @@ class Core:
                 ended=now,
                 outcome=outcome,
                 reason=reason,
+                peak=attempt.peak,
+                slowest_ms=attempt.slowest_ms,
             )
         )
         if outcome == "done":
@@ -234,12 +190,13 @@ class Core:
         """Have a worker give back what it has not begun."""
         if worker.queued and not worker.is_dropping and not worker.is_ending:
             worker.is_dropping = True
+            worker.asked_at = self.now
             self.do(SendTo(worker.id, Drop()))
 
     def stop(self, job: Job) -> None:
         """Have the job's workers stop after their batches under way; the model stays warm."""
-        for worker in self.workers.values():
-            if worker.job != job.id or worker.is_ending:
+        for worker in self.workers_of(job):
+            if worker.is_ending:
                 continue
             if worker.stage == "listen":
                 self.release(worker)
@@ -249,7 +206,54 @@ class Core:
     def release(self, worker: Worker) -> None:
         """Have a worker end after its batches under way."""
         worker.is_ending = True
+        worker.asked_at = self.now
         self.do(SendTo(worker.id, Release()))
+
+    def kill(self, worker: Worker, kind: FailureKind, reason: str) -> None:
+        """End a worker at once, and remember why."""
+        if worker.doom is None:
+            worker.doom = Failure(kind, reason)
+            self.do(KillWorker(worker.id))
+
+    def freeze(self, worker: Worker) -> None:
+        """Stop a worker where it is."""
+        if worker.frozen_at is None:
+            worker.frozen_at = self.now
+            self.do(FreezeWorker(worker.id))
+
+    def thaw(self, worker: Worker) -> None:
+        """Let a frozen worker go on; the time it was frozen counts towards nothing."""
+        if worker.frozen_at is None:
+            return
+        self.excuse(worker, self.now - worker.frozen_at)
+        worker.frozen_at = None
+        self.do(ThawWorker(worker.id))
+
+    def excuse(self, worker: Worker, length: int) -> None:
+        """Time in which a worker could not have worked does not count."""
+        worker.started_at = self._later(worker.started_at, length)
+        worker.asked_at = self._later(worker.asked_at, length)
+        worker.idle_since = self._later(worker.idle_since, length)
+        if worker.heard_at is not None:
+            worker.heard_at = self._later(worker.heard_at, length)
+        for batch in worker.batches:
+            batch.since = self._later(batch.since, length)
+
+    def _later(self, at: int, length: int) -> int:
+        """A time moved on; what has happened since the pause is over stays where it is."""
+        return max(at, min(self.now, at + length))
+
+    def change_recipe(self, job: Job, recipe: Recipe, at: int, reason: str) -> None:
+        """Let a job run on with another recipe, as soon as the batches under way are through."""
+        job.recipe = recipe
+        self.tell(ev.RecipeChanged(job=job.id, recipe=recipe, at=at, reason=reason))
+        worker = self.worker("transcribe")
+        if worker is not None and worker.job == job.id:
+            self.take_back(worker)
+
+    def limits(self, job: Job) -> Limits:
+        """What decisions about a job have to respect."""
+        return Limits(retries=self.policy.retries, models=stand_ins(job.options.recipe, self.policy.models))
 
     def write_partial(self, job: Job, now: int) -> None:
         """Write the partial files, unless that is under way or was done a moment ago; then remember it."""
@@ -267,7 +271,9 @@ class Core:
         job.gaps = set(progress.gaps)
         done = job.covered | job.gaps
         job.pending = [window for window in progress.windows if window not in done]
+        job.speech = list(progress.speech)
         job.audio_ready = progress.audio_ready
+        job.is_cut_off = not job.heard_all and any(gap.start >= job.heard for gap in job.gaps)
 
     def announce(self, job: Job, progress: ev.Progress) -> None:
         """Tell that a job is on the list."""

@@ -5,11 +5,13 @@ from typing import Any
 
 from engine import events as ev
 from engine.commands import Options
-from engine.machine import queue, results, schedule, writing
-from engine.machine.core import AT_WORK, Core, Job
+from engine.machine import failures, governor, queue, results, schedule, writing
+from engine.machine.core import Core
+from engine.machine.holdings import AT_WORK, Job, Pace
 from engine.machine.stimuli import (
     Asked,
     Closing,
+    DiskRead,
     FilesWritten,
     FromWorker,
     Instruction,
@@ -22,7 +24,7 @@ from engine.machine.stimuli import (
     WriteFailed,
 )
 from engine.recipe import Policy
-from engine.states import ENDED, Paused, Pausing, Queued, Running, Writing
+from engine.states import ENDED, Frozen, Paused, Pausing, Queued, Running, Writing
 
 STAGES = {
     "listen": "engine.stages.listen:Listen",
@@ -54,6 +56,7 @@ class Machine:
     def handle(self, stimulus: Stimulus, now: int) -> list[Instruction]:
         """Take in one stimulus at a time (Unix milliseconds), and say what is to be done, in order."""
         core = self._core
+        core.now = now
         _HANDLERS[type(stimulus)](core, stimulus, now)
         schedule.advance(core, now)
         out, core.out = core.out, []
@@ -87,6 +90,8 @@ class Machine:
         assert len(stages) == len(set(stages)), f"two workers where one fits: {stages}"
         for job in core.jobs.values():
             self._check_job(job)
+        for job in core.jobs.values():
+            assert set(job.suspects) <= set(job.pending) | set(job.sent), f"job {job.id} suspects what is settled"
         for worker in core.workers.values():
             assert not set(worker.queued) & worker.begun, f"worker {worker.id} holds a span twice"
             job_of = core.jobs.get(worker.job)
@@ -104,7 +109,7 @@ class Machine:
         for attempt in job.attempts.values():
             assert attempt.left, f"{story} keeps an attempt with nothing left"
             assert all(job.sent.get(span) == attempt.id for span in attempt.left), f"{story} lost a window"
-        if not isinstance(job.state, Running | Pausing):
+        if not isinstance(job.state, Running | Pausing | Frozen):
             assert not job.sent, f"{story} has windows at the worker"
             assert not job.attempts, f"{story} has attempts"
         if isinstance(job.state, Writing):
@@ -116,6 +121,11 @@ class Machine:
 def _restored(core: Core, stimulus: Restored, now: int) -> None:
     core.budget = stimulus.budget
     core.next_job, core.next_attempt = stimulus.next_job, stimulus.next_attempt
+    for seen in stimulus.seen:
+        if seen.peak:
+            core.memory.learn(seen.recipe, seen.peak)
+        if seen.slowest_ms:
+            core.paces.setdefault(seen.recipe.model_key, Pace()).saw(seen.slowest_ms, seen.recipe.batch)
     core.tell(ev.EngineStarted(stimulus.budget))
     for record in stimulus.jobs:
         job = core.revive(record)
@@ -123,14 +133,12 @@ def _restored(core: Core, stimulus: Restored, now: int) -> None:
         if isinstance(before, Running | Writing):
             job.state = Queued()
         elif isinstance(before, Pausing):
-            job.state = Paused(now)
+            job.state = Paused(now, before.how, before.reason)
+        elif isinstance(before, Frozen):
+            job.state = Paused(now, "parked")
         core.announce(job, record.progress)
         if job.state != before:
             core.save(job)
-
-
-def _memory_read(core: Core, stimulus: MemoryRead, now: int) -> None:
-    core.tell(ev.MemorySampled(tree=stimulus.tree, budget=core.budget, available=stimulus.available))
 
 
 def _ticked(core: Core, stimulus: Ticked, now: int) -> None:
@@ -145,10 +153,11 @@ _HANDLERS: dict[type[Any], Callable[[Core, Any, int], None]] = {
     Restored: _restored,
     Asked: queue.asked,
     FromWorker: results.from_worker,
-    WorkerGone: results.worker_gone,
+    WorkerGone: failures.worker_gone,
     FilesWritten: writing.files_written,
     WriteFailed: writing.write_failed,
-    MemoryRead: _memory_read,
+    MemoryRead: governor.memory_read,
+    DiskRead: governor.disk_read,
     Ticked: _ticked,
     Closing: _closing,
 }

@@ -8,11 +8,14 @@ import msgspec
 from engine import commands as cmd
 from engine import events as ev
 from engine.commands import CommandError
-from engine.machine.core import Core, Job
+from engine.machine import governor, resting
+from engine.machine.core import Core
+from engine.machine.holdings import Job
 from engine.machine.stimuli import Answer, Asked, ForgetJob, SaveGaps, Source
 from engine.states import (
     ENDED,
     Cancelled,
+    Frozen,
     Paused,
     Pausing,
     Queued,
@@ -78,11 +81,11 @@ def _go_on(core: Core, job: Job, options: cmd.Options, progress: ev.Progress | N
         _requeue(core, job, progress or ev.Progress(), now)
     elif isinstance(job.state, Queued | Paused):
         job.options, job.recipe = options, options.recipe
-        core.tell(ev.RecipeChanged(job=job.id, recipe=job.recipe, at=_reached(job), reason="asked for"))
+        core.tell(ev.RecipeChanged(job=job.id, recipe=job.recipe, at=governor.reached(job), reason=ev.ASKED))
         if isinstance(job.state, Paused):
             core.enter(job, Queued(), now)
         core.save(job)
-    elif isinstance(job.state, Pausing):
+    elif isinstance(job.state, Pausing | Frozen):
         core.enter(job, Running(now), now)
 
 
@@ -90,7 +93,8 @@ def _requeue(core: Core, job: Job, progress: ev.Progress, now: int) -> None:
     fresh = msgspec.structs.replace(progress, gaps=())
     core.load(job, fresh)
     job.stage_failures.clear()
-    job.streak = job.not_before = 0
+    job.streak = job.not_before = job.clean_chunks = 0
+    job.admitted = None
     job.state = Queued()
     core.do(SaveGaps(job.id, ()))
     core.announce(job, fresh)
@@ -109,19 +113,10 @@ def _retry(core: Core, stimulus: Asked, now: int) -> int:
 
 
 def _pause(core: Core, stimulus: Asked, now: int) -> int:
-    job = _find(core, stimulus.command.job)  # type: ignore[union-attr]
-    match job.state:
-        case Queued():
-            core.enter(job, Paused(now), now)
-        case Running():
-            core.enter(job, Pausing(now), now)
-            core.stop(job)
-        case Pausing() | Paused():
-            pass
-        case Writing():
-            raise CommandError(f"Job {job.id} is transcribed and its files are being written: nothing to pause.")
-        case _:
-            raise CommandError(f"Job {job.id} has ended, so it cannot be paused.")
+    command = stimulus.command
+    assert isinstance(command, cmd.Pause)
+    job = _find(core, command.job)
+    resting.pause(core, job, command.how, now)
     return job.id
 
 
@@ -130,8 +125,9 @@ def _resume(core: Core, stimulus: Asked, now: int) -> int:
     match job.state:
         case Paused():
             core.eligible.add(job.id)
+            job.not_before = 0
             core.enter(job, Queued(), now)
-        case Pausing():
+        case Pausing() | Frozen():
             core.enter(job, Running(now), now)
         case Queued() | Running() | Writing():
             core.eligible.add(job.id)
@@ -156,19 +152,21 @@ def _set(core: Core, stimulus: Asked, now: int) -> int:
     job = _find(core, command.job)
     if isinstance(job.state, ENDED):
         raise CommandError(f"Job {job.id} has ended, so its parameters cannot change any more.")
-    recipe, options = job.recipe, job.options
+    options, changes = job.options, {}
     if command.chunk_ms is not None:
         _check("A chunk", command.chunk_ms // 1000, CHUNK_MS[0] // 1000, CHUNK_MS[1] // 1000, " seconds")
-        recipe = msgspec.structs.replace(recipe, chunk_ms=command.chunk_ms)
+        changes["chunk_ms"] = command.chunk_ms
         options = msgspec.structs.replace(options, chunking="always")
     if command.batch is not None:
         _check("A batch", command.batch, *BATCH, " windows")
-        recipe = msgspec.structs.replace(recipe, batch=command.batch)
-    if (recipe, options.chunking) == (job.recipe, job.options.chunking):
+        changes["batch"] = command.batch
+    # What was wanted and what the job runs with at present may differ: the one is saved, the other is not.
+    options = msgspec.structs.replace(options, recipe=msgspec.structs.replace(options.recipe, **changes))
+    recipe = msgspec.structs.replace(job.recipe, **changes)
+    if (recipe, options) == (job.recipe, job.options):
         return job.id
-    job.recipe = recipe
-    job.options = msgspec.structs.replace(options, recipe=recipe)
-    core.tell(ev.RecipeChanged(job=job.id, recipe=recipe, at=_reached(job), reason="asked for"))
+    job.recipe, job.options = recipe, options
+    core.tell(ev.RecipeChanged(job=job.id, recipe=recipe, at=governor.reached(job), reason=ev.ASKED))
     core.save(job)
     worker = core.worker("transcribe")
     if worker is not None and worker.job == job.id:
@@ -179,11 +177,6 @@ def _set(core: Core, stimulus: Asked, now: int) -> int:
 def _check(what: str, value: int, least: int, most: int, unit: str) -> None:
     if not least <= value <= most:
         raise CommandError(f"{what} can be {least} to {most}{unit}, not {value}.")
-
-
-def _reached(job: Job) -> int:
-    """Where on the timeline new parameters come into force."""
-    return job.pending[0].start if job.pending else job.heard
 
 
 def _move(core: Core, stimulus: Asked, now: int) -> int:

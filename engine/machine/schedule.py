@@ -3,12 +3,14 @@
 import msgspec
 
 from engine import events as ev
-from engine.machine.core import Attempt, Core, Job, Worker
-from engine.machine.stimuli import SaveAttempt, SendTo, StartWorker, WriteFiles
+from engine.machine import governor, resting, watchdog
+from engine.machine.core import Core
+from engine.machine.holdings import Job, Worker
+from engine.machine.stimuli import SendTo, StartWorker, WriteFiles
 from engine.messages import Lanes, Load, Run, Work
 from engine.planner import next_chunk
 from engine.recipe import Recipe
-from engine.states import Paused, Pausing, Queued, Running, Writing
+from engine.states import Frozen, Paused, Pausing, Queued, Running, Writing
 from engine.timeline import Span
 
 AHEAD = 2
@@ -17,17 +19,19 @@ AHEAD = 2
 
 def advance(core: Core, now: int) -> None:
     """Do all that can be done now."""
+    watchdog.advance(core, now)
     _end_idle_workers(core, now)
-    job = core.at_work()
-    if job is not None and isinstance(job.state, Pausing) and _is_at_rest(core, job):
-        core.enter(job, Paused(now), now)
-        job = None
+    resting.advance(core, now)
     if core.is_closing:
         _close(core)
         return
+    job = core.at_work()
     if job is None:
         job = _next_job(core)
         if job is None:
+            return
+        if core.trouble:
+            core.enter(job, Paused(now, reason=core.trouble), now)
             return
         core.enter(job, Running(now), now)
     if isinstance(job.state, Running):
@@ -37,23 +41,21 @@ def advance(core: Core, now: int) -> None:
 def _next_job(core: Core) -> Job | None:
     for number in core.order:
         job = core.jobs[number]
-        if isinstance(job.state, Queued) and (not core.only_added or number in core.eligible):
+        if isinstance(job.state, Queued) and core.may_run(job):
             return job
     return None
 
 
 def has_next(core: Core) -> bool:
-    """Whether a job waits that may run."""
-    return not core.is_closing and _next_job(core) is not None
-
-
-def _is_at_rest(core: Core, job: Job) -> bool:
-    listener = core.worker("listen")
-    return not job.sent and (listener is None or listener.job != job.id)
+    """Whether a job waits that may run, now or once what keeps it is gone."""
+    return not core.is_closing and (_next_job(core) is not None or resting.is_waiting(core))
 
 
 def _close(core: Core) -> None:
     """Have every worker end after its batches under way."""
+    job = core.at_work()
+    if job is not None and isinstance(job.state, Frozen):
+        core.enter(job, Pausing(core.now, "parked"), core.now)
     for worker in core.workers.values():
         if not worker.is_ending:
             core.release(worker)
@@ -65,12 +67,13 @@ def _end_idle_workers(core: Core, now: int) -> None:
         return
     for worker in core.workers.values():
         is_idle = worker.is_empty and worker.is_ready and not worker.is_ending
-        if is_idle and now - worker.idle_since >= core.policy.keep_warm_ms:
+        if is_idle and not resting.keeps_warm(core, worker) and now - worker.idle_since >= core.policy.keep_warm_ms:
             core.release(worker)
 
 
 def _run(core: Core, job: Job, now: int) -> None:
     if job.is_transcribed:
+        core.stop(job)
         core.enter(job, Writing(now), now)
         core.do(WriteFiles(job.id, partial=False))
         return
@@ -78,15 +81,16 @@ def _run(core: Core, job: Job, now: int) -> None:
         core.write_partial(job, now)
     if now < job.not_before:
         return
-    if not job.heard_all or not job.audio_ready:
+    if (not job.heard_all and not job.is_cut_off) or not job.audio_ready:
         _listen(core, job)
+    governor.admit(core, job)
     _transcribe(core, job, now)
 
 
 def _listen(core: Core, job: Job) -> None:
     if core.worker("listen") is not None:
         return
-    worker = _start(core, "listen", job, key=job.id, lanes=1)
+    worker = _start(core, "listen", job, job.recipe, key=job.id, lanes=1)
     # A span that begins where the audio is known to end asks only for the audio to be decoded again.
     span = Span(job.heard, max(job.heard, job.duration or 0))
     worker.queued.append(span)
@@ -94,13 +98,15 @@ def _listen(core: Core, job: Job) -> None:
 
 
 def _transcribe(core: Core, job: Job, now: int) -> None:
-    worker = core.worker("transcribe")
+    worker, due = core.worker("transcribe"), _due(job)
     if worker is None:
-        _start(core, "transcribe", job, key=job.recipe.model_key, lanes=job.recipe.parallel)
+        started = _start(core, "transcribe", job, due, key=due.model_key, lanes=due.parallel)
+        if due is not job.recipe:
+            started.suspect = (_next_suspect(job), due)
         return
     if worker.is_ending or not worker.is_ready or worker.is_dropping:
         return
-    if worker.key != job.recipe.model_key:
+    if worker.key != due.model_key or worker.retiring:
         if worker.is_empty:
             core.release(worker)
         return
@@ -108,14 +114,29 @@ def _transcribe(core: Core, job: Job, now: int) -> None:
         if not worker.is_empty:
             return
         worker.job = job.id
-    _share(core, job, worker)
+    _share(core, worker, due.parallel)
     if job.audio_ready:
         _feed(core, job, worker, now)
 
 
-def _share(core: Core, job: Job, worker: Worker) -> None:
+def _due(job: Job) -> Recipe:
+    """What the next windows are to run with."""
+    is_all_heard = job.heard_all or job.is_cut_off
+    only_suspects = bool(job.pending) and all(span in job.suspects for span in job.pending)
+    return _alone(job, _next_suspect(job)) if is_all_heard and only_suspects else job.recipe
+
+
+def _next_suspect(job: Job) -> Span:
+    return min(job.pending, key=lambda span: job.suspects[span].not_before)
+
+
+def _alone(job: Job, span: Span) -> Recipe:
+    """What a window under suspicion is tried with."""
+    return msgspec.structs.replace(job.suspects[span].recipe or job.recipe, batch=1)
+
+
+def _share(core: Core, worker: Worker, lanes: int) -> None:
     """Leave a lane's place, its processor time and its memory, to the listener while there is one."""
-    lanes = job.recipe.parallel
     if core.worker("listen") is not None:
         lanes = max(1, lanes - 1)
     if lanes != worker.lanes:
@@ -127,10 +148,10 @@ def _feed(core: Core, job: Job, worker: Worker, now: int) -> None:
     """Hand out chunks until enough waits at the worker."""
     wanted = job.recipe.parallel * job.recipe.batch * AHEAD
     # A window under suspicion is alone at the worker until its fate is known.
-    if any(span in job.failures for span in job.sent):
+    if any(span in job.suspects for span in job.sent):
         return
     while len(worker.queued) < wanted:
-        clean = [span for span in job.pending if span not in job.failures]
+        clean = [span for span in job.pending if span not in job.suspects]
         if clean:
             chunk = next_chunk(clean, _target(job))
             is_whole = len(chunk) < len(clean) or job.heard_all
@@ -138,9 +159,10 @@ def _feed(core: Core, job: Job, worker: Worker, now: int) -> None:
                 return  # more of this chunk is still being heard, and the worker has enough to do
             _send(core, job, worker, chunk, job.recipe, now)
         else:
-            if job.pending and worker.is_empty and job.heard_all:
-                alone = msgspec.structs.replace(job.recipe, batch=1)
-                _send(core, job, worker, (job.pending[0],), alone, now)
+            if job.pending and worker.is_empty and (job.heard_all or job.is_cut_off):
+                span = _next_suspect(job)
+                if now >= job.suspects[span].not_before and worker.key == _alone(job, span).model_key:
+                    _send(core, job, worker, (span,), _alone(job, span), now)
             return
 
 
@@ -152,26 +174,23 @@ def _target(job: Job) -> int:
 
 
 def _send(core: Core, job: Job, worker: Worker, chunk: tuple[Span, ...], recipe: Recipe, now: int) -> None:
-    attempt = Attempt(core.next_attempt, Span(chunk[0].start, chunk[-1].end), len(chunk), set(chunk), recipe, now)
-    core.next_attempt += 1
-    job.attempts[attempt.id] = attempt
+    attempt = core.open_attempt(job, chunk, recipe, now)
     taken = set(chunk)
     job.pending = [span for span in job.pending if span not in taken]
     for span in chunk:
         job.sent[span] = attempt.id
     worker.queued.extend(chunk)
-    core.do(SaveAttempt(id=attempt.id, job=job.id, span=attempt.span, windows=len(chunk), recipe=recipe, began=now))
     core.tell(ev.ChunkStarted(job=job.id, attempt=attempt.id, span=attempt.span, windows=len(chunk), recipe=recipe))
     core.do(SendTo(worker.id, Run(work=_work(core, job, chunk, recipe))))
 
 
-def _start(core: Core, stage: ev.StageName, job: Job, *, key: object, lanes: int) -> Worker:
-    worker = Worker(core.next_worker, stage, key, job.id, lanes)
+def _start(core: Core, stage: ev.StageName, job: Job, recipe: Recipe, *, key: object, lanes: int) -> Worker:
+    worker = Worker(core.next_worker, stage, key, job.id, lanes, started_at=core.now)
     core.next_worker += 1
     core.workers[worker.id] = worker
-    path = core.stages["listen"] if stage == "listen" else core.stages.get(job.recipe.backend, job.recipe.backend)
-    core.tell(ev.WorkerStarted(job=job.id, worker=worker.id, stage=stage, model=job.recipe.model))
-    core.do(StartWorker(worker.id, Load(stage=path, recipe=job.recipe, lanes=lanes)))
+    path = core.stages["listen"] if stage == "listen" else core.stages.get(recipe.backend, recipe.backend)
+    core.tell(ev.WorkerStarted(job=job.id, worker=worker.id, stage=stage, model=recipe.model))
+    core.do(StartWorker(worker.id, Load(stage=path, recipe=recipe, lanes=lanes)))
     return worker
 
 
@@ -184,4 +203,7 @@ def _work(core: Core, job: Job, spans: tuple[Span, ...], recipe: Recipe) -> Work
         spans=spans,
         track=job.options.track,
         checkpoint=job.checkpoint,
+        speech=job.speech_within(spans),
+        size=job.source.size,
+        mtime_ns=job.source.mtime_ns,
     )

@@ -3,13 +3,21 @@
 import msgspec
 
 from engine.commands import Command, Options
-from engine.events import Event, Progress
+from engine.events import Event, Pressure, Progress, StageName
 from engine.messages import Decoded, Down, Heard, Load, Probed, Up
 from engine.recipe import FailureKind, Recipe
 from engine.states import JobState
 from engine.timeline import Span
 
 # ---- stimuli
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """What a recipe has needed so far: the highest peak in bytes, and the slowest batch."""
+
+    recipe: Recipe
+    peak: int
+    slowest_ms: int
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -38,6 +46,8 @@ class Restored(msgspec.Struct, frozen=True):
     budget: int
     next_job: int
     next_attempt: int
+    seen: tuple[Seen, ...] = ()
+    """What earlier attempts tell about memory and time."""
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,13 +90,25 @@ class WriteFailed(msgspec.Struct, frozen=True):
     job: int
     partial: bool
     reason: str
+    is_full: bool = False
+    """Whether it is for want of room on the disk."""
 
 
-class MemoryRead(msgspec.Struct, frozen=True):
-    """A memory sample: the process tree and what the system has left, in bytes."""
+class MemoryRead(msgspec.Struct, frozen=True, kw_only=True):
+    """A memory sample, in bytes: the process tree, each worker of it, what the system has left and has swapped out."""
 
     tree: int
     available: int
+    workers: dict[int, int] = {}
+    """By the worker's number: its process and all below it."""
+    swap: int = 0
+    pressure: Pressure = "normal"
+
+
+class DiskRead(msgspec.Struct, frozen=True):
+    """How many bytes can still be written to the home's disk."""
+
+    free: int
 
 
 class Ticked(msgspec.Struct, frozen=True):
@@ -97,7 +119,9 @@ class Closing(msgspec.Struct, frozen=True):
     """The engine is to end: finish the batches under way, begin nothing."""
 
 
-Stimulus = Restored | Asked | FromWorker | WorkerGone | FilesWritten | WriteFailed | MemoryRead | Ticked | Closing
+Stimulus = (
+    Restored | Asked | FromWorker | WorkerGone | FilesWritten | WriteFailed | MemoryRead | DiskRead | Ticked | Closing
+)
 
 # ---- instructions
 
@@ -118,6 +142,18 @@ class SendTo(msgspec.Struct, frozen=True):
 
 class KillWorker(msgspec.Struct, frozen=True):
     """End a worker's process group at once."""
+
+    worker: int
+
+
+class FreezeWorker(msgspec.Struct, frozen=True):
+    """Stop a worker's process group where it is."""
+
+    worker: int
+
+
+class ThawWorker(msgspec.Struct, frozen=True):
+    """Let a frozen worker go on."""
 
     worker: int
 
@@ -173,6 +209,7 @@ class SaveAttempt(msgspec.Struct, frozen=True, kw_only=True):
 
     id: int
     job: int
+    stage: StageName = "transcribe"
     span: Span
     windows: int
     recipe: Recipe
@@ -180,6 +217,10 @@ class SaveAttempt(msgspec.Struct, frozen=True, kw_only=True):
     ended: int | None = None
     outcome: str | None = None
     reason: str = ""
+    peak: int = 0
+    """The most that the worker's process held during the attempt, in bytes; 0 where that is not known."""
+    slowest_ms: int = 0
+    """How long the attempt's slowest batch took."""
 
 
 class Publish(msgspec.Struct, frozen=True):
@@ -213,6 +254,8 @@ Instruction = (
     StartWorker
     | SendTo
     | KillWorker
+    | FreezeWorker
+    | ThawWorker
     | SaveJob
     | ForgetJob
     | SaveProbed

@@ -3,7 +3,8 @@
 from engine import events as ev
 from engine.machine.core import Core
 from engine.machine.stimuli import FilesWritten, WriteFailed
-from engine.states import ENDED, Done, Failed, Writing
+from engine.machine.tries import wait_for_room
+from engine.states import ENDED, Done, Failed, Paused, Writing
 from engine.timeline import length, union
 
 
@@ -35,5 +36,8 @@ def write_failed(core: Core, stimulus: WriteFailed, now: int) -> None:
         if stimulus.reason != job.partial_trouble and not isinstance(job.state, ENDED):
             core.tell(ev.Warning(job.id, stimulus.reason))
         job.partial_trouble = stimulus.reason
+    elif isinstance(job.state, Writing) and stimulus.is_full:
+        wait_for_room(core, job, now)
+        core.enter(job, Paused(now, reason=stimulus.reason), now)
     elif isinstance(job.state, Writing):
         core.enter(job, Failed(now, stimulus.reason), now)

@@ -138,11 +138,50 @@ class Failures(msgspec.Struct, frozen=True, kw_only=True):
     retry_delay: Annotated[
         Annotated[float, Meta(ge=0, le=600)],
         says(
-            "How long to wait before the first of these tries; the wait doubles with each further one.",
+            "How long to wait before the first of these tries; the wait doubles with each further one, and varies by a "
+            "quarter.",
             "a number of seconds from 0 to 600",
             "seconds",
         ),
     ] = 1.0
+    climb_after: Annotated[
+        Annotated[int, Meta(ge=1, le=1000)],
+        says(
+            "After how many chunks in a row with nothing amiss a recipe that was made lighter becomes heavier again, "
+            "by one step.",
+            "a whole number from 1 to 1000",
+            "chunks",
+        ),
+    ] = 3
+    smaller_model: Annotated[
+        bool,
+        says(
+            "Whether a smaller model on this machine stands in where there is not enough memory for the chosen one, "
+            "rather than leaving a gap; the transcript says where.",
+            "true or false",
+        ),
+    ] = True
+
+
+class Watchdog(msgspec.Struct, frozen=True, kw_only=True):
+    """How long work may show no progress before it is ended and tried again; by what was learned, mostly far less."""
+
+    listen: Annotated[
+        Annotated[int, Meta(ge=10, le=86_400)],
+        says(
+            "The longest that listening may go without progress, whatever was learned.",
+            "a whole number of seconds from 10 to 86400",
+            "seconds",
+        ),
+    ] = 1800
+    transcribe: Annotated[
+        Annotated[int, Meta(ge=10, le=86_400)],
+        says(
+            "The longest that one batch, or loading the model, may take, whatever was learned.",
+            "a whole number of seconds from 10 to 86400",
+            "seconds",
+        ),
+    ] = 3600
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
@@ -164,6 +203,31 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
             "seconds",
         ),
     ] = 60.0
+    park_after: Annotated[
+        Annotated[float, Meta(ge=0, le=604_800)],
+        says(
+            "How long the model of a paused or frozen job is kept in memory.",
+            "a number of seconds from 0 to 604800",
+            "seconds",
+        ),
+    ] = 600.0
+    recycle: Annotated[
+        Annotated[int, Meta(ge=0, le=100_000)],
+        says(
+            "After how many chunks a worker is replaced by a fresh one, in case its library leaks; 0 for never.",
+            "a whole number from 0 to 100000",
+            "chunks",
+        ),
+    ] = 50
+
+
+class Power(msgspec.Struct, frozen=True, kw_only=True):
+    """What the machine does meanwhile."""
+
+    keep_awake: Annotated[
+        bool,
+        says("Whether the machine is kept from sleeping while a job runs.", "true or false"),
+    ] = True
 
 
 class Models(msgspec.Struct, frozen=True, kw_only=True):
@@ -236,7 +300,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     listen: Listen = Listen()
     chunks: Chunks = Chunks()
     failures: Failures = Failures()
+    watchdog: Watchdog = Watchdog()
     memory: Memory = Memory()
+    power: Power = Power()
     models: Models = Models()
     output: Output = Output()
     screen: Screen = Screen()

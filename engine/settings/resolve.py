@@ -115,6 +115,12 @@ def policy(settings: Settings) -> Policy:
     return Policy(
         retries=settings.failures.retries,
         retry_delay_ms=round(settings.failures.retry_delay * 1000),
+        climb_after=settings.failures.climb_after,
+        models=tuple(each.name for each in reversed(models.available())) if settings.failures.smaller_model else (),
+        listen_limit_ms=settings.watchdog.listen * 1000,
+        transcribe_limit_ms=settings.watchdog.transcribe * 1000,
+        recycle_chunks=settings.memory.recycle,
+        park_after_ms=round(settings.memory.park_after * 1000),
         partial_every_ms=round(settings.output.partial_every * 1000),
         keep_warm_ms=round(settings.memory.keep_warm * 1000),
     )

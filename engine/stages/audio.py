@@ -18,7 +18,7 @@ def read_window(path: str, span: Span) -> npt.NDArray[np.float32]:
     The slice is read, not mapped: mapped pages would count as this process's memory for as long as it lives.
 
     Raises:
-        AudioLost: the file is gone, or ends before the span begins.
+        AudioLost: the file is gone, or ends before the span does.
         StageError: it cannot be read.
     """
     try:
@@ -27,6 +27,7 @@ def read_window(path: str, span: Span) -> npt.NDArray[np.float32]:
         raise AudioLost(f"The decoded audio {path} is gone.") from error
     except OSError as error:
         raise StageError(f"The decoded audio {path} cannot be read: {error.strerror or error}.") from error
-    if not samples.size:
-        raise AudioLost(f"The decoded audio {path} ends before {span.start / 1000:.1f} s.")
+    # The last millisecond of a recording may not be whole.
+    if samples.size <= (span.length - 1) * PER_MS:
+        raise AudioLost(f"The decoded audio {path} ends before {span.end / 1000:.1f} s.")
     return samples.astype(np.float32) / np.float32(32768)

@@ -19,6 +19,10 @@ class AudioLost(StageError):
     """The decoded audio is not on disk any more; it has to be made anew. One clear sentence for the user."""
 
 
+class DiskFull(StageError):
+    """There is no room on the disk; the work waits until there is. One clear sentence for the user."""
+
+
 class Stage(Protocol):
     """Work that a worker process does for jobs, one batch of spans at a time.
 
@@ -33,6 +37,7 @@ class Stage(Protocol):
 
         Raises:
             UnusableInput: the input cannot be worked on by anyone.
+            DiskFull: there is no room to write; these spans come again once there is.
             AudioLost: the decoded audio is gone; these spans come again once it is made anew.
             MemoryError: the batch needs more memory than there is.
             Exception: anything else counts as this batch's failure.

@@ -1,6 +1,7 @@
 """The stage that decodes a media file to the audio on disk, hears where speech is, and lays out the windows."""
 
 import contextlib
+import os
 from collections.abc import Iterable, Iterator
 
 from engine.audiofile import AudioFile
@@ -12,6 +13,7 @@ from engine.silero import BLOCK_MS, Listener, Silero
 from engine.stages.audio import PER_MS
 from engine.stages.base import UnusableInput
 from engine.timeline import Span
+from engine.tracks import shown
 
 EAGER_MS = 64_000
 """So much is told block by block, for the first windows to be laid out as soon as possible."""
@@ -51,7 +53,7 @@ class Listen:
                 return
             with _media(work) as media:
                 yield (_probed(media, begin if listener.closed else media.duration),)
-                yield from _hear(media, audio, listener, begin, work.checkpoint)
+                yield from _hear(media, audio, listener, begin, work)
 
     def _listener(self, checkpoint: str, begin: int) -> Listener:
         """One that has heard everything before ``begin``, or nothing if there is no such checkpoint."""
@@ -62,11 +64,9 @@ class Listen:
         return listener if listener.at == begin else Listener(self._model)
 
 
-def _hear(
-    media: Media, audio: AudioFile, listener: Listener, begin: int, checkpoint: str
-) -> Iterator[tuple[Finding, ...]]:
+def _hear(media: Media, audio: AudioFile, listener: Listener, begin: int, work: Work) -> Iterator[tuple[Finding, ...]]:
     told = begin
-    at = 0
+    at = shown = 0
     speech: list[Span] = []
     windows: list[Span] = []
     for block, is_last in _with_last(media.blocks(BLOCK_MS * PER_MS)):
@@ -77,6 +77,9 @@ def _hear(
             if at > begin:  # what was heard before has been told before
                 speech += heard[0]
                 windows += heard[1]
+        if at <= begin and at - shown >= TOLD_MS:
+            shown = at
+            yield ()  # nothing new yet, but it goes on: a sign of progress for the watchdog
         is_time = at - told >= TOLD_MS or at - begin <= EAGER_MS
         if at > begin and is_time and not is_last:
             audio.keep()
@@ -88,10 +91,12 @@ def _hear(
         raise UnusableInput(f"{media.name}: has changed since it was first listened to; please add it again.")
     audio.keep()
     damage = media.damage() if at > begin else None
-    warned: tuple[Finding, ...] = (Warned(message=damage),) if damage else ()
+    warned = [Warned(message=damage)] if damage else []
+    if at > begin and _has_changed(work):
+        warned.append(Warned(message=f"{media.name}: was changed while it was listened to; the text may be of both."))
     yield (
         *warned,
-        _heard(Span(told, at), speech, windows, listener.checkpoint if at > begin else checkpoint, last=True),
+        _heard(Span(told, at), speech, windows, listener.checkpoint if at > begin else work.checkpoint, last=True),
     )
 
 
@@ -100,7 +105,18 @@ def _heard(span: Span, speech: list[Span], windows: list[Span], checkpoint: str,
 
 
 def _media(work: Work) -> Media:
+    if _has_changed(work):
+        raise UnusableInput(f"{shown(work.media)}: has changed since it was added; add it again.")
     return Media(work.media, work.track, work.recipe.language)
+
+
+def _has_changed(work: Work) -> bool:
+    """Whether the file is another than the one that was added; its windows would not belong to what it holds now."""
+    try:
+        stat = os.stat(work.media)
+    except OSError:
+        return False  # opening it says best what is amiss
+    return work.size is not None and (work.size, work.mtime_ns) != (stat.st_size, stat.st_mtime_ns)
 
 
 def _probed(media: Media, duration: int | None) -> Probed:

@@ -1,5 +1,6 @@
 """Real speech and the real program."""
 
+import asyncio
 import os
 import shutil
 import sys
@@ -7,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.states import Done
 from tests.e2e.program import Program
+from tests.e2e.scene import Scene, Story
 from tests.voices import TEXT, Speech, Studio
 
 WITHOUT_POWER = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search")
@@ -60,3 +63,33 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, apart: Speech) -> Prog
     assert done.status == 0, done.err
     (program.folder / "events").write_text(done.out)
     return program
+
+
+@pytest.fixture(scope="session")
+def brief(studio: Studio) -> Speech:
+    """Three quarters of a minute of speech, in eight windows."""
+    return studio.speak("heart", "\n".join(TEXT.splitlines()[:4]), FAR_APART)
+
+
+@pytest.fixture(scope="session")
+def fair(tmp_path_factory: pytest.TempPathFactory, brief: Speech) -> Story:
+    """What becomes of that in the engine when nothing goes wrong."""
+    scene = Scene(tmp_path_factory.mktemp("fair"), brief)
+
+    async def work() -> None:
+        async with scene.at_work() as hand:
+            await hand.add()
+            assert await hand.ended() == Done(hand.entries[-1].at)
+
+    asyncio.run(work())
+    assert {each["outcome"] for each in scene.attempts()} == {"done"}
+    story = scene.story()
+    assert len(story.windows) == 8
+    scene.check(story)
+    return story
+
+
+@pytest.fixture
+def scene(tmp_path: Path, brief: Speech) -> Scene:
+    """That recording in a fresh place, for things to go wrong."""
+    return Scene(tmp_path, brief)

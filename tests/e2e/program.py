@@ -141,10 +141,11 @@ class Program:
         """``scribetui run`` into the output folder."""
         return self("run", *args, "--out", self.out, **kwargs)
 
-    def start(self, *args: str | Path) -> Sitting:
+    def start(self, *args: str | Path, out: Path | None = None) -> Sitting:
         """``scribetui run --json`` into the output folder; the test reads its events, and ends it."""
         with (self.folder / "stderr").open("wb") as errors:
-            process = self.popen("run", *args, "--out", self.out, "--json", stdout=subprocess.PIPE, stderr=errors)
+            command = ("run", *args, "--out", out or self.out, "--json")
+            process = self.popen(*command, stdout=subprocess.PIPE, stderr=errors)
         return Sitting(process, self.folder / "stderr")
 
     def popen(self, *args: str | Path, **how) -> "subprocess.Popen[bytes]":

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import unicodedata
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from engine import events as ev
+from engine.states import Paused
 from tests.e2e.program import FORMATS, Ended, Program, check_each_window_once
 from tests.media_files import Film, Sound, write_media
 
@@ -189,32 +191,36 @@ def test_an_output_folder_that_becomes_unwritable_loses_nothing(mortal, short):
     mortal.check_nothing_left()
 
 
+def waits_for_room(event: ev.Event) -> bool:
+    """Whether a job came to rest since a disk is full."""
+    return isinstance(event, ev.JobChanged) and isinstance(event.state, Paused) and bool(event.state.reason)
+
+
 def test_a_full_disk_under_the_transcripts_leaves_nothing_behind_and_loses_nothing(program, good, small_disk):
-    """The disk fills up: a sentence, no half file; with room again, `run` has only the files to write."""
+    """The disk fills up: a sentence, no half file; with room again it goes on by itself, and has only to write."""
     ballast = small_disk / "ballast"
     ballast.write_bytes(bytes(2**20))
-    done = program("run", good, "--out", small_disk)
-    assert done.status == 1
-    (line,) = complaints(done, f"Cannot write {small_disk / 'good.srt'}")
-    assert line.endswith("the disk is full; free some space, or choose another output folder.")
+    sitting = program.start(good, out=small_disk)
+    assert sitting.until(waits_for_room)
     assert [path.name for path in small_disk.iterdir()] == ["ballast"]
-    program.check_nothing_left()
     ballast.unlink()
-    assert program("run", good, "--out", small_disk).status == 0
+    assert sitting.read_rest() == 0
+    assert f"Cannot write {small_disk / 'good.srt'}" in sitting.err
+    assert "the disk is full; free some space, or choose another output folder; it goes on by itself" in sitting.err
     assert {path.name for path in small_disk.iterdir()} == {f"good.{each}" for each in FORMATS}
     assert len(program.attempts(1)) == 1
 
 
-def test_a_full_disk_under_the_state_folder_ends_with_a_sentence(program, good, small_disk):
-    """No room for the decoded audio: the job fails with what is needed and where, and no audio is left."""
+def test_a_full_disk_under_the_state_folder_makes_the_job_wait(program, good, small_disk):
+    """Too little room for the decoded audio: the job waits with a sentence, and stays resumable."""
     program.environment["SCRIBETUI_HOME"] = str(small_disk / "home")
     (small_disk / "home").mkdir()
-    (small_disk / "home" / "settings.toml").write_text("[failures]\nretries = 0\n")
-    done = program.run(good)
-    assert done.status == 1
-    (line,) = complaints(done, "No room for the decoded audio")
-    assert "free some space or move SCRIBETUI_HOME" in line
-    assert list((small_disk / "home" / "cache").iterdir()) == []
+    sitting = program.start(good)
+    assert sitting.until(waits_for_room)
+    sitting.process.send_signal(signal.SIGINT)
+    assert sitting.read_rest() == 130
+    assert "the disk" in sitting.err
+    assert "it goes on by itself" in sitting.err
 
 
 def test_a_state_folder_with_no_room_for_the_ledger_ends_with_one_sentence(program, good, small_disk):

@@ -128,16 +128,33 @@ def test_a_home_that_cannot_be_written_is_one_sentence(mortal, media):
     assert "fail  state folder" in examined.out
 
 
-@pytest.mark.parametrize("command", [("status",), ("status", "--json"), ("export", "1"), ("run", "talk.wav")])
-def test_a_ledger_that_is_none_is_one_sentence(program, media, command):
+READING = [("status",), ("status", "--json"), ("export", "1"), ("events", "1"), ("report", "1")]
+
+
+@pytest.mark.parametrize("command", READING, ids=" ".join)
+def test_a_ledger_that_is_none_is_one_sentence_to_who_only_looks(program, command):
     program.home.create()
     program.home.ledger.write_bytes(os.urandom(20_000))
     done = program(*command)
     assert done.status == 1
     assert done.err == (
         f"The ledger {program.home.ledger} cannot be opened: file is not a database; "
-        "move it away to begin with an empty queue.\n"
+        "start scribetui to have it put aside and to save what can be read of it.\n"
     )
+
+
+def test_a_ledger_that_is_none_is_put_aside_when_work_begins(program, media):
+    """Said in one sentence, with where it is; the work is done, and the old file stays as it was."""
+    program.home.create()
+    rubbish = os.urandom(20_000)
+    program.home.ledger.write_bytes(rubbish)
+    done = program.run(media)
+    assert done.status == 0
+    (said,) = [line for line in done.err.splitlines() if line.startswith("The ledger")]
+    (kept,) = (each for each in program.home.path.glob("ledger.damaged-*") if each.suffix == ".sqlite")
+    assert said.startswith(f"The ledger was damaged and is kept as {kept}")
+    assert kept.read_bytes() == rubbish
+    assert program("status").status == 0
 
 
 # ---- doctor and demo

@@ -205,7 +205,7 @@ async def test_the_events_of_a_run_replay_to_the_same_view(bench, media, home):
 
 
 async def test_the_next_sitting_takes_up_what_the_last_left(bench, media):
-    path = media(windows=30, hold="20")
+    path = media(windows=120, hold="20")
     hold = path.with_suffix(".hold")
     hold.touch()
     async with bench() as b:
@@ -213,12 +213,12 @@ async def test_the_next_sitting_takes_up_what_the_last_left(bench, media):
         await b.until(lambda e: isinstance(e, ev.BatchStarted) and e.spans[0].start == 200_000)
         hold.unlink()
     first = len(b.decoded(job))
-    assert 0 < first < 30
+    assert 0 < first < 120
     async with bench() as b:
         assert b.engine.view.job(job).covered_ms == first * 10_000
         assert isinstance(b.engine.view.job(job).state, Running)
         assert isinstance(await b.ended(job), Done)
-    assert sorted(begun(path)) == list(range(30))
+    assert sorted(begun(path)) == list(range(120))
 
 
 async def test_only_added_jobs_run_when_asked_so(bench, media):

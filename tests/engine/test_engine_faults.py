@@ -1,6 +1,7 @@
 """The engine against stages that break their promises, an emptied cache, a changed clock and a slow disk."""
 
 import asyncio
+import contextlib
 import threading
 import time
 
@@ -9,6 +10,7 @@ import pytest
 from engine import events as ev
 from engine.commands import Cancel, Pause
 from engine.engine import Engine
+from engine.ledger import Ledger
 from engine.recipe import FailureKind, Policy, Recipe
 from engine.states import Done, Failed, Paused
 from engine.writer import Writer
@@ -34,13 +36,60 @@ async def test_a_stage_that_exits_while_loading_fails_the_job(bench, media):
         assert "no licence" in state.error
 
 
-async def test_listening_that_never_comes_to_the_end_fails_the_job(home, media):
+async def test_an_attempt_that_failed_is_recorded_so_whatever_else_it_gives_back(bench, media):
+    """The lighter recipe that follows takes back what waits at the worker: that is not how the attempt ended."""
+    async with bench() as b:
+        recipe = Recipe(backend="tests.stages:Echo", batch=2, parallel=1, language="en")
+        job = await b.add(media(windows=8, oom="1"), recipe=recipe)
+        assert (await asyncio.wait_for(b.ended(job), 60)).gaps == 0
+    with contextlib.closing(Ledger(b.home.ledger, read_only=True)) as ledger:
+        attempts = ledger.attempts(job)
+    (failed,) = [each for each in attempts if each["outcome"] not in ("done", "stopped")]
+    assert (failed["outcome"], failed["reason"]) == ("oom", "Not enough memory: no room for the batch.")
+    assert failed["start"] <= 10_000 < failed["end"]
+
+
+async def test_a_model_that_loads_at_last_costs_only_time(bench, media, tmp_path):
+    """An exception, a crash and a lack of memory while it loads: each is told, and answered as anywhere else."""
+    ways = tmp_path / "model"
+    ways.mkdir()
+    for way in ("1.raise", "2.segv", "3.oom"):
+        (ways / way).touch()
+    recipe = Recipe(backend="tests.stages:LoadsAtLast", model=str(ways), batch=2, parallel=1, language="en")
+    async with bench(policy=Policy(retries=3, retry_delay_ms=1, climb_after=99)) as b:
+        job = await b.add(media(windows=5), recipe=recipe)
+        assert (await asyncio.wait_for(b.ended(job), 60)).gaps == 0
+        assert b.decoded(job) == [0, 1, 2, 3, 4]
+    told = [(each.stage, each.kind, each.spans) for each in b.said(ev.AttemptFailed)]
+    kinds = (FailureKind.ERROR, FailureKind.CRASH, FailureKind.OOM)
+    assert told == [("transcribe", kind, ()) for kind in kinds]
+    assert not b.said(ev.RecipeChanged)  # a smaller batch is no help in loading
+    assert len(b.said(ev.WorkerReady)) == 2  # the listener's, and the fourth transcriber's
+
+
+async def test_a_model_that_never_loads_fails_the_job_with_the_reason(bench, media, tmp_path):
+    ways = tmp_path / "model"
+    ways.mkdir()
+    for number in range(5):
+        (ways / f"{number}.raise").touch()
+    recipe = Recipe(backend="tests.stages:LoadsAtLast", model=str(ways), batch=1, parallel=1, language="en")
+    async with bench() as b:
+        state = await asyncio.wait_for(b.ended(await b.add(media(), recipe=recipe)), 60)
+        assert isinstance(state, Failed)
+        assert "the weights cannot be read at present" in state.error
+        assert len(b.said(ev.AttemptFailed)) == POLICY.retries + 1
+
+
+async def test_listening_that_never_comes_to_the_end_leaves_the_rest_as_a_gap(home, media):
     engine = Engine(home, policy=POLICY, stages={"listen": "tests.stages:Deaf"})
     b = Bench(engine, home)
     async with engine:
-        state = await asyncio.wait_for(b.ended(await b.add(media(windows=3))), 60)
-    assert isinstance(state, Failed)
-    assert "ended before the audio did" in state.error
+        job = await b.add(media(windows=3))
+        state = await asyncio.wait_for(b.ended(job), 60)
+    assert isinstance(state, Done)
+    assert state.gaps == 10_000
+    assert b.decoded(job) == [0, 1]
+    assert "ended before the audio did" in b.said(ev.GapLeft)[-1].reason
 
 
 async def test_a_cache_emptied_in_mid_job_costs_nothing(bench, media):
@@ -59,7 +108,7 @@ async def test_a_cache_emptied_in_mid_job_costs_nothing(bench, media):
 
 async def test_a_clock_set_back_delays_no_retry(bench, media, monkeypatch):
     real, shift = time.time_ns, 0
-    monkeypatch.setattr("engine.engine.time.time_ns", lambda: real() - shift)
+    monkeypatch.setattr("engine.chronicle.time.time_ns", lambda: real() - shift)
     async with bench(policy=Policy(retries=2, retry_delay_ms=300)) as b:
         job = await b.add(media(windows=4, **{"raise": "2"}))
         await b.until(lambda e: isinstance(e, ev.AttemptFailed))
@@ -70,11 +119,11 @@ async def test_a_clock_set_back_delays_no_retry(bench, media, monkeypatch):
 
 
 async def test_memory_that_cannot_be_read_does_not_stop_the_clock(bench, media, monkeypatch):
-    def broken():
+    def broken(*_):
         raise OSError("too many open files")
 
     monkeypatch.setattr("engine.engine.TICK", 0.01)
-    monkeypatch.setattr("engine.engine.tree_memory", broken)
+    monkeypatch.setattr("engine.sampler.Sampler.read", broken)
     async with bench(policy=Policy(keep_warm_ms=0)) as b:
         await b.ended(await b.add(media()))
         await asyncio.wait_for(b.until(lambda e: isinstance(e, ev.WorkerEnded) and not b.view.workers), 60)

@@ -3,6 +3,7 @@
 import sqlite3
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from engine import events as ev
@@ -11,6 +12,7 @@ from engine.ledger import Claim, Ledger, LedgerError
 from engine.machine import stimuli as do
 from engine.messages import Decoded, Heard, Probed
 from engine.recipe import Recipe
+from engine.savers import Flaws
 from engine.states import Done, Queued, Running
 from engine.timeline import Span
 from engine.transcript import Segment, Word
@@ -58,8 +60,8 @@ def an_attempt(**changes):
     return do.SaveAttempt(**(given | changes))
 
 
-def decoded(*spans):
-    return do.SaveDecoded(1, tuple((1, Decoded(span=span, segments=(SEGMENT,))) for span in spans))
+def decoded(*spans, **flaws):
+    return do.SaveDecoded(1, tuple((1, Decoded(span=span, segments=(SEGMENT,), **flaws)) for span in spans))
 
 
 def test_a_job_comes_back_as_it_was(ledger, path):
@@ -100,7 +102,7 @@ def test_a_window_cannot_be_committed_twice(ledger):
 def test_events_come_back_in_order_with_memory_samples_among_them(ledger):
     entries = [
         ev.Entry(1, 10, ev.JobRemoved(4)),
-        ev.Entry(2, 11, ev.MemorySampled(tree=1, budget=2, available=3)),
+        ev.Entry(2, 11, ev.MemorySampled(tree=1, budget=2, available=3, device=4, swap=5, pressure="critical")),
         ev.Entry(3, 12, ev.WorkerReady(1, 2)),
     ]
     for entry in entries:
@@ -109,7 +111,102 @@ def test_events_come_back_in_order_with_memory_samples_among_them(ledger):
     assert list(ledger.entries()) == entries
     assert list(ledger.entries(after=1)) == entries[1:]
     assert list(ledger.entries(job=4)) == entries[:1]
+    assert list(ledger.samples(2, 2)) == entries[1:2]
+    assert list(ledger.samples(3, 9)) == []
+    assert list(ledger.workers()) == entries[2:]
+    assert list(ledger.workers(after=3)) == []
     assert ledger.next_seq() == 4
+
+
+def test_an_event_can_be_read_as_soon_as_it_is_recorded(ledger, path):
+    ledger.record(ev.Entry(1, 10, ev.WorkerReady(1, 2)))
+    assert len(list(ledger.entries())) == 1
+    assert ledger.next_seq() == 2
+    with sqlite3.connect(path) as db:
+        assert db.execute("SELECT count(*) FROM event").fetchone() == (1,)
+    db.close()
+
+
+@pytest.mark.parametrize("query", ["workers", "samples", "entries"])
+def test_long_stories_are_found_by_an_index(ledger, query):
+    asked = []
+    ledger._db.set_trace_callback(asked.append)
+    list(ledger.samples(1, 2) if query == "samples" else getattr(ledger, query)(after=5))
+    ledger._db.set_trace_callback(None)
+    plan = [row[3] for row in ledger._db.execute(f"EXPLAIN QUERY PLAN {asked[-1]}")]
+    assert not [step for step in plan if step.startswith("SCAN ") and "INDEX" not in step], plan
+
+
+def test_how_far_a_job_has_come_is_known_without_touching_its_text(ledger):
+    save(ledger, a_job())
+    asked = []
+    ledger._db.set_trace_callback(asked.append)
+    ledger.progress(1)
+    ledger._db.set_trace_callback(None)
+    spans = [query for query in asked if " FROM span " in query]
+    assert len(spans) == 4
+    for query in spans:
+        assert "USING COVERING INDEX" in ledger._db.execute(f"EXPLAIN QUERY PLAN {query}").fetchone()[3]
+
+
+def test_what_was_heard_comes_back(ledger):
+    speech = (Span(100, 4_000), Span(4_000, 8_500))
+    save(ledger, a_job(), do.SaveHeard(1, Heard(span=Span(0, 9_000), speech=speech, windows=WINDOWS[:1])))
+    save(ledger, do.SaveHeard(1, Heard(span=Span(9_000, 20_000), speech=(Span(9_100, 9_900),), windows=WINDOWS[1:])))
+    assert ledger.speech(1) == (*speech, Span(9_100, 9_900))
+    assert ledger.progress(1).speech == ledger.speech(1)
+    assert ledger.progress(1).windows == WINDOWS
+    assert ledger.job(1).progress.speech == (), "a list of jobs need not hold it"
+
+
+def test_speech_that_is_told_twice_is_no_error(ledger):
+    for end in (300, 200):
+        save(ledger, a_job(), do.SaveHeard(1, Heard(span=Span(0, 500), speech=(Span(100, end), Span(400, 400)))))
+    assert ledger.speech(1) == (Span(100, 300),)
+
+
+def test_doubts_are_kept_with_their_window(ledger):
+    save(ledger, a_job(), heard(), an_attempt())
+    save(
+        ledger, decoded(WINDOWS[0], doubt="a loop", unheard=(Span(5, 9),), recovered=(Span(1, 2),)), decoded(WINDOWS[1])
+    )
+    flaws = Flaws(doubt="a loop", unheard=(Span(5, 9),), recovered=(Span(1, 2),))
+    assert ledger.flaws(1) == [(WINDOWS[0], flaws)]
+    assert [segments for _, _, segments in ledger.decoded(1)] == [(SEGMENT,), (SEGMENT,)]
+
+
+def test_no_event_that_is_kept_holds_the_speech(ledger):
+    progress = ev.Progress(windows=WINDOWS, speech=WINDOWS)
+    added = ev.JobAdded(job=1, path="a", size=1, options=Options(), state=Queued(), progress=progress)
+    ledger.record(ev.Entry(1, 1, added))
+    (entry,) = ledger.entries()
+    assert entry.event.progress == ev.Progress(windows=WINDOWS)
+
+
+def test_what_recipes_have_needed(ledger):
+    def ended(number, recipe, peak, slowest, windows=32):
+        began = an_attempt(id=number, recipe=recipe, windows=windows)
+        done = msgspec.structs.replace(began, ended=9, outcome="done", peak=peak, slowest_ms=slowest)
+        save(ledger, began, done)
+
+    save(ledger, a_job())
+    light, heavy = Recipe(batch=1), Recipe(batch=8)
+    ended(1, light, 10, 900)
+    ended(2, heavy, 70, 100)
+    ended(3, light, 20, 300)
+    ended(4, Recipe(batch=5), 0, 0)
+    save(ledger, an_attempt(id=5, recipe=Recipe(batch=4)))
+    ended(206, heavy, 999, 50, windows=31)  # too short to tell
+    assert ledger.seen() == (
+        do.Seen(recipe=heavy, peak=70, slowest_ms=100),
+        do.Seen(recipe=light, peak=20, slowest_ms=900),
+    )
+    assert (ledger.attempts(1)[1]["peak"], ledger.attempts(1)[1]["slowest_ms"]) == (70, 100)
+    for number in range(207, 407):
+        ended(number, heavy, 1, 1)
+    assert ledger.seen() == (do.Seen(recipe=heavy, peak=1, slowest_ms=1),), (
+        "old attempts say nothing of today's machine"
+    )
 
 
 def test_what_was_not_committed_is_gone_after_a_crash(path):
@@ -143,7 +240,10 @@ def test_numbers_are_never_used_again(ledger):
 
 def test_forgetting_a_job_takes_all_of_it(ledger, path):
     save(ledger, a_job(), heard(), an_attempt(), decoded(*WINDOWS), do.SaveProbed(1, a_probe()))
+    ledger.record(ev.Entry(1, 1, ev.Warning(1, "what was said")))
+    ledger.record(ev.Entry(2, 1, ev.Warning(2, "of another")))
     save(ledger, do.ForgetJob(1))
+    assert [entry.event.job for entry in ledger.entries()] == [2]
     db = sqlite3.connect(path)
     for table in ("job", "listening", "span", "attempt"):
         assert db.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)

@@ -17,7 +17,7 @@ from engine.messages import Heard, Probed, Warned, Work
 from engine.planner import MAX_WINDOW_MS, QUIET_MS
 from engine.recipe import Recipe
 from engine.silero import BLOCK_MS, Listener, Silero
-from engine.stages.base import StageError, UnusableInput
+from engine.stages.base import DiskFull, StageError, UnusableInput
 from engine.stages.listen import Listen
 from engine.timeline import Span, covers, union
 from tests.media_files import Sound, breathless, resampled, silence, speech, write_media
@@ -381,7 +381,7 @@ def test_a_full_disk_is_told_with_how_much_is_needed_and_where(listen, work):
     assert os.path.getsize(job.audio) == 3 * BLOCK_MS * MS
 
 
-@pytest.mark.parametrize("fault", [errno.ENOSPC, errno.EDQUOT, errno.EIO])
+@pytest.mark.parametrize("fault", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO])
 def test_each_fault_of_the_disk_has_its_words(tmp_path, monkeypatch, fault):
     def fail(*_):
         raise OSError(fault, os.strerror(fault))
@@ -390,9 +390,25 @@ def test_each_fault_of_the_disk_has_its_words(tmp_path, monkeypatch, fault):
     monkeypatch.setattr(engine.audiofile.os, "pwrite", fail)
     with audio, pytest.raises(StageError) as caught:
         audio.write(0, bytes(320), None)
-    words = {errno.ENOSPC: "disk is full", errno.EDQUOT: "quota", errno.EIO: "Input/output error"}
+    words = {
+        errno.ENOSPC: "disk is full",
+        errno.EDQUOT: "quota",
+        errno.EFBIG: "cannot grow",
+        errno.EIO: "Input/output error",
+    }
     assert words[fault] in str(caught.value)
+    assert isinstance(caught.value, DiskFull) == (fault in (errno.ENOSPC, errno.EDQUOT))
+    assert str(tmp_path) in str(caught.value)
     assert not (tmp_path / "a.pcm").exists()
+
+
+def test_a_disk_with_no_room_for_a_file_is_full(tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(engine.audiofile.os, "open", fail)
+    with pytest.raises(DiskFull, match="No room for the decoded audio, the disk is full"):
+        AudioFile(str(tmp_path / "a.pcm"), 0)
 
 
 def test_a_folder_that_cannot_be_made_is_told(listen, work, tmp_path):
@@ -435,5 +451,5 @@ def test_a_file_removed_while_it_was_waited_for_is_made_anew(tmp_path, monkeypat
 def test_room_is_left_on_the_disk_for_the_ledger(tmp_path, monkeypatch):
     audio = AudioFile(str(tmp_path / "a.pcm"), 0)
     monkeypatch.setattr(engine.audiofile, "_free", lambda _: engine.audiofile.RESERVE + 319)
-    with audio, pytest.raises(StageError, match="No room for the decoded audio, the disk is full"):
+    with audio, pytest.raises(DiskFull, match="No room for the decoded audio, the disk is full"):
         audio.write(0, bytes(320), 1_000)

@@ -5,11 +5,11 @@ import pytest
 from engine import commands as cmd
 from engine import events as ev
 from engine import messages as msg
-from engine.machine import stimuli as do
 from engine.recipe import FailureKind, Recipe
 from engine.states import Cancelled, Done, Failed, Paused, Pausing, Queued, Running, Writing
 from engine.timeline import Span
 from engine.view import fold_all
+from tests.engine.stories import add, run_one, run_until, state
 from tests.engine.world import WINDOW, World
 
 HISTORIES = 10_000
@@ -76,30 +76,6 @@ def world():
     return World(1, faults=False)
 
 
-def add(world, path="/media/talk.wav", windows=6, **options):
-    world.lengths[path] = windows * WINDOW
-    assert world.ask(cmd.Add(path=path, options=cmd.Options(**options))) is None
-    return max(world.books)
-
-
-def run_until(world, condition):
-    for _ in range(2_000):
-        if condition():
-            return
-        if world.writes:
-            world.write()
-        elif world.workers:
-            world.work(faults=False)
-        else:
-            world.now += 700
-            world.feed(do.Ticked())
-    raise AssertionError("it never came to that")
-
-
-def state(world, job):
-    return world.books[job].state
-
-
 def test_a_job_runs_from_queue_to_files(world):
     job = add(world)
     assert isinstance(state(world, job), Running)
@@ -131,8 +107,7 @@ def test_pause_lets_the_batches_under_way_finish_and_resume_goes_on(world):
     run_until(world, lambda: isinstance(state(world, job), Paused))
     at_pause = len(world.books[job].decoded)
     for _ in range(30):
-        world.now += 1_000
-        world.feed(do.Ticked())
+        world.pass_time(1_000)
     assert len(world.books[job].decoded) == at_pause < len(world.books[job].windows)
     world.ask(cmd.Resume(job))
     run_until(world, lambda: isinstance(state(world, job), Done))
@@ -179,16 +154,6 @@ def test_a_window_that_always_fails_becomes_a_gap_and_the_rest_is_done(world):
     run_until(world, lambda: isinstance(state(world, job), Done))
     assert world.books[job].gaps == ()
     assert state(world, job).gaps == 0
-
-
-def run_one(world):
-    if world.writes:
-        world.write()
-    elif world.workers:
-        world.work(faults=False)
-    else:
-        world.now += 700
-        world.feed(do.Ticked())
 
 
 def test_a_worker_that_always_dies_ends_the_job_with_its_reason(world):

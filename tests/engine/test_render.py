@@ -12,7 +12,7 @@ from hypothesis import assume, given
 from engine.recipe import Recipe
 from engine.render import FORMATS, Document, UnknownFormat, render, renderer
 from engine.timeline import Span
-from engine.transcript import Segment, Window, Word
+from engine.transcript import Doubt, Segment, Window, Word
 from tests.engine.transcripts import broken_transcripts, segment, transcript
 
 JOINER = "\u2060"
@@ -138,7 +138,13 @@ def test_json_is_what_whisperx_writes_and_more():
     light = Recipe(batch=1, chunk_ms=60_000)
     told = transcript(segment("First of all.", 1_001), gaps=(Span(5_000, 8_500),), warnings=("The file is cut short.",))
     second = Window(light, (segment("And then?", 9_000),))
-    told = msgspec.structs.replace(told, windows=(*told.windows, second), duration=10_000)
+    told = msgspec.structs.replace(
+        told,
+        windows=(*told.windows, second),
+        duration=10_000,
+        doubtful=(Doubt(Span(9_000, 9_800), "it repeats itself"),),
+        unheard=(Span(3_000, 4_500),),
+    )
     found = json.loads(text_of(told, "json"))
     assert found["media"] == {"name": "movie.mkv", "path": "/films/movie.mkv", "duration": 10.0}
     assert found["segments"][0] == {
@@ -155,6 +161,8 @@ def test_json_is_what_whisperx_writes_and_more():
     assert found["segments"][1]["recipe"] == 1
     assert [(recipe["batch"], recipe["chunk"]) for recipe in found["recipes"]] == [(2, 300.0), (1, 60.0)]
     assert found["gaps"] == [{"start": 5.0, "end": 8.5}]
+    assert found["doubtful"] == [{"start": 9.0, "end": 9.8, "reason": "it repeats itself"}]
+    assert found["unheard"] == [{"start": 3.0, "end": 4.5}]
     assert found["warnings"] == ["The file is cut short."]
     assert (found["language"], found["complete"], found["until"]) == ("en", True, None)
 

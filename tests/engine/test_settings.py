@@ -112,8 +112,8 @@ def test_a_few_lines_change_only_what_they_name(tmp_path: Path):
         ),
         (
             "[zzz]\na = 1\n",
-            'f, line 1: there is no setting "zzz"; the tables are transcribe, listen, chunks, failures, memory, '
-            "models, output, screen.",
+            'f, line 1: there is no setting "zzz"; the tables are transcribe, listen, chunks, failures, '
+            "watchdog, memory, power, models, output, screen.",
         ),
         (
             '[chunks]\nchunk = "long"\n',
@@ -342,7 +342,13 @@ def test_options_win_over_settings(machine, tmp_path: Path, monkeypatch):
         ("chunks.parallel", 3, ("recipe", "parallel")),
         ("failures.retries", 7, ("retries",)),
         ("failures.retry_delay", 0.25, ("retry_delay_ms",)),
+        ("failures.climb_after", 9, ("climb_after",)),
+        ("failures.smaller_model", False, ("models",)),
+        ("watchdog.listen", 99, ("listen_limit_ms",)),
+        ("watchdog.transcribe", 99, ("transcribe_limit_ms",)),
         ("memory.keep_warm", 1, ("keep_warm_ms",)),
+        ("memory.park_after", 1, ("park_after_ms",)),
+        ("memory.recycle", 7, ("recycle_chunks",)),
         ("output.formats", ["txt"], ("formats",)),
         ("output.folder", "/x", ("out",)),
         ("output.partial_every", 9, ("partial_every_ms",)),
@@ -394,8 +400,16 @@ def test_no_such_budget(text):
 
 
 def test_the_policy():
-    text = "[failures]\nretries = 5\nretry_delay = 0.5\n[output]\npartial_every = 2\n[memory]\nkeep_warm = 0\n"
+    text = (
+        "[failures]\nretries = 5\nretry_delay = 0.5\nsmaller_model = false\n[output]\npartial_every = 2\n"
+        "[memory]\nkeep_warm = 0\n"
+    )
     assert policy(parse(text, "f")) == Policy(retries=5, retry_delay_ms=500, partial_every_ms=2_000, keep_warm_ms=0)
+
+
+def test_the_models_that_may_stand_in_are_those_at_hand_from_the_largest_on(machine):
+    machine(at_hand=(("tiny", 75 << 20), ("small", 480 << 20), ("base", 140 << 20)))
+    assert policy(Settings()).models == ("base", "small", "tiny")
 
 
 def test_downloads_switched_off_holds_for_children_too(monkeypatch):

@@ -6,12 +6,13 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from engine import events as ev
 from engine.commands import Options
 from engine.events import Entry
 from engine.recipe import FailureKind, Recipe
-from engine.states import Cancelled, Done, Failed, JobState, Paused, Pausing, Queued, Running, Writing
+from engine.states import Cancelled, Done, Failed, Frozen, JobState, Paused, Pausing, Queued, Running, Writing
 from engine.timeline import Span, length, union
 from engine.view import (
     HISTORY_KEPT,
@@ -29,14 +30,16 @@ SPANS = st.builds(lambda start, more: Span(start, start + more), st.integers(0, 
 MANY = st.lists(SPANS, max_size=4).map(tuple)
 JOBS = st.integers(1, 3)
 NAMES = st.sampled_from(["listen", "transcribe", "write"])
+RESTS = st.sampled_from(["warm", "parked"])
+TEXTS = st.sampled_from(["asked for", "something else"])
 STATES = st.one_of(
-    *(st.builds(kind, st.integers(0, 10**9)) for kind in (Running, Pausing, Paused, Writing, Done, Cancelled)),
+    *(st.builds(kind, st.integers(0, 10**9)) for kind in (Running, Frozen, Writing, Done, Cancelled)),
+    *(st.builds(kind, st.integers(0, 10**9), RESTS, TEXTS | st.just("")) for kind in (Pausing, Paused)),
     st.builds(Failed, st.integers(0, 10**9), st.text(max_size=5)),
     st.just(Queued()),
 )
 RECIPES = st.builds(Recipe, batch=st.integers(1, 8), parallel=st.integers(1, 4), model=st.sampled_from(["a", "b"]))
 LINES = st.lists(st.builds(ev.Line, st.integers(0, 9), st.integers(0, 9), st.text(max_size=5)), max_size=3).map(tuple)
-TEXTS = st.sampled_from(["asked for", "something else"])
 PROGRESS = st.builds(
     ev.Progress,
     duration=st.none() | st.integers(0, 10**6),
@@ -91,10 +94,19 @@ EVENTS = {
     ),
     ev.RecipeChanged: st.builds(ev.RecipeChanged, job=JOBS, recipe=RECIPES, at=st.integers(0, 10**6), reason=TEXTS),
     ev.GapLeft: st.builds(ev.GapLeft, JOBS, SPANS, TEXTS),
+    ev.TextDoubted: st.builds(ev.TextDoubted, JOBS, SPANS, TEXTS),
+    ev.SpeechAudited: st.builds(ev.SpeechAudited, job=JOBS, recovered=MANY, unheard=MANY),
+    ev.Notice: st.builds(ev.Notice, TEXTS),
     ev.Warning: st.builds(ev.Warning, JOBS, TEXTS),
     ev.Written: st.builds(ev.Written, job=JOBS, partial=st.booleans(), paths=st.just(("/a.srt",))),
     ev.MemorySampled: st.builds(
-        ev.MemorySampled, tree=st.integers(0, 2**40), budget=st.integers(0, 2**40), available=st.integers(0, 2**40)
+        ev.MemorySampled,
+        tree=st.integers(0, 2**40),
+        budget=st.integers(0, 2**40),
+        available=st.integers(0, 2**40),
+        device=st.integers(0, 2**40),
+        swap=st.integers(0, 2**40),
+        pressure=st.sampled_from(get_args(ev.Pressure)),
     ),
 }
 """A strategy for every kind of event."""
@@ -204,6 +216,44 @@ class TestMarks:
             ev.JobChanged(1, Paused(0)),
             ev.JobChanged(1, Running(0)),
         )
+        assert view.job(1).marks == (Mark(500, "paused"), Mark(500, "resumed"))
+
+    def test_a_step_down_that_halves_nothing_is_lighter_all_the_same(self):
+        wanted = Recipe(batch=1, parallel=1, compute_type="float32", model="large")
+        view = told(added(1, options=Options(recipe=wanted)))
+        for changes in ({"compute_type": "int8"}, {"compute_type": "int8", "model": "small"}):
+            view = told(ev.RecipeChanged(job=1, recipe=replace(wanted, **changes), at=7, reason="no memory"), view=view)
+            assert view.job(1).is_lighter
+        view = told(ev.RecipeChanged(job=1, recipe=wanted, at=8, reason="three clean chunks"), view=view)
+        assert view.job(1).marks == (Mark(7, "lighter"), Mark(7, "lighter"), Mark(8, "heavier"))
+        assert not view.job(1).is_lighter
+
+    def test_what_the_user_asks_for_is_no_lighter_than_wanted(self):
+        view = told(added(1, options=Options(recipe=Recipe(batch=8))))
+        view = self.changed("no memory", 4, view)
+        view = self.changed("asked for", 2, view)
+        assert not view.job(1).is_lighter
+        assert self.changed("no memory", 1, view).job(1).is_lighter
+
+    def test_who_asks_for_one_thing_still_wants_the_others(self):
+        view = told(added(1, options=Options(recipe=Recipe(batch=8, model="large"))))
+        for reason, batch in (("no memory", 8), ("asked for", 4)):
+            recipe = Recipe(batch=batch, model="small")
+            view = told(ev.RecipeChanged(job=1, recipe=recipe, at=7, reason=reason), view=view)
+        assert view.job(1).options.recipe == Recipe(batch=4, model="large")
+        assert view.job(1).is_lighter
+
+    def test_a_frozen_job_keeps_the_batch_it_is_in(self):
+        view = told(
+            added(1),
+            ev.JobChanged(1, Running(0)),
+            ev.BatchDone(job=1, spans=(Span(0, 500),), lines=(), took_ms=1),
+            ev.BatchStarted(job=1, spans=(Span(500, 900),)),
+            ev.JobChanged(1, Frozen(0)),
+        )
+        assert view.job(1).running == (Span(500, 900),)
+        view = told(ev.JobChanged(1, Running(0)), view=view)
+        assert view.job(1).running == (Span(500, 900),)
         assert view.job(1).marks == (Mark(500, "paused"), Mark(500, "resumed"))
 
     def test_what_a_lighter_recipe_decoded_is_degraded(self):

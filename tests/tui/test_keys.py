@@ -4,7 +4,7 @@ import pytest
 
 from engine import events as ev
 from engine.commands import Move, Pause, Remove, Resume, Retry, Set
-from engine.states import Done, Failed, Paused, Running
+from engine.states import Done, Failed, Frozen, Paused, Running
 from tests.tui import scenes
 from tests.tui.stage import on_stage
 from tui.widgets.keybar import KeyBar
@@ -17,6 +17,8 @@ RUNS = 2
     ("key", "command"),
     [
         ("space", Pause(RUNS)),
+        ("P", Pause(RUNS, "freeze")),
+        ("S", Pause(RUNS, "park")),
         ("plus", Set(job=RUNS, chunk_ms=600_000)),
         ("equals_sign", Set(job=RUNS, chunk_ms=600_000)),
         ("minus", Set(job=RUNS, chunk_ms=150_000)),
@@ -44,6 +46,22 @@ async def test_space_resumes_what_is_paused():
         assert "space Resume" in stage.rows[-1]
         await stage.press("space")
         assert stage.engine.commands == [Resume(1)]
+
+
+async def test_space_resumes_what_is_frozen_and_it_can_be_parked():
+    async with on_stage(scenes.running()) as stage:
+        stage.engine.say(ev.JobChanged(2, Frozen(stage.engine.now)))
+        await stage.seen("space Resume")
+        await stage.press("P", "S", "space")
+        assert stage.engine.commands == [Pause(2, "park"), Resume(2)]
+
+
+async def test_what_is_parked_is_not_parked_again():
+    async with on_stage(scenes.running()) as stage:
+        stage.engine.say(ev.JobChanged(2, Paused(stage.engine.now, "parked")))
+        await stage.seen("space Resume")
+        await stage.press("S")
+        assert stage.engine.commands == []
 
 
 async def test_keys_for_an_ended_job():
@@ -120,6 +138,8 @@ async def test_what_cannot_be_done_is_grey():
         hints = {hint.word: hint.is_enabled for hint in stage.app.screen.query_one(KeyBar).hints}
         assert hints == {
             "Pause": True,
+            "Freeze": True,
+            "Park": True,
             "Cancel": True,
             "Retry": False,
             "Chunk": True,
@@ -135,10 +155,12 @@ async def test_what_cannot_be_done_is_grey():
         }
         now = stage.engine.now
         stage.engine.say(ev.JobChanged(2, Failed(now, "It broke.")))
-        await stage.until(lambda: stage.app.screen.query_one(KeyBar).hints[2].is_enabled)
+        await stage.until(lambda: stage.app.screen.query_one(KeyBar).hints[4].is_enabled)
         hints = {hint.word: hint.is_enabled for hint in stage.app.screen.query_one(KeyBar).hints}
         assert [word for word, is_enabled in hints.items() if not is_enabled] == [
             "Pause",
+            "Freeze",
+            "Park",
             "Cancel",
             "Chunk",
             "Batch",

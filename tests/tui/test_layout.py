@@ -39,8 +39,10 @@ def test_the_boxes_fill_the_window_and_never_overlap(width, height, wanted):
             for x in range(box.x, box.x + box.width):
                 assert (x, y) not in cells, (name, cells[x, y])
                 cells[x, y] = name
-    divider = planned.divider.height if planned.divider else 0
-    assert len(cells) + divider == width * height
+    lines = {(box.x, box.y + n) for box in planned.dividers for n in range(box.height)}
+    assert not lines & set(cells)
+    assert len(cells) + len(lines) == width * height
+    assert len(planned.dividers) <= 2
     assert all(x < width and y < height for x, y in cells)
 
 

@@ -225,7 +225,7 @@ async def test_all_panes_are_fed_by_one_reactive():
         screen.frame = frame
         await stage.pilot.pause()
         panes = list(screen.query("Pane"))
-        assert len(panes) == 9
+        assert len(panes) == 10
         assert all(pane.frame is frame for pane in panes)
 
 

@@ -6,11 +6,13 @@ from hypothesis import strategies as st
 
 from engine import events as ev
 from engine.recipe import FailureKind
-from engine.states import Cancelled, Done, Failed, Paused, Pausing, Queued, Running, Writing
+from engine.states import Cancelled, Done, Failed, Frozen, Paused, Pausing, Queued, Running, Writing
 from tests.engine.test_view import STORIES, told
 from tests.tui import scenes
 from tests.tui.scenes import NOW, Scene
 from tui.status import job_status, stages
+from tui.widgets.header import queue_summary
+from tui.widgets.jobs import notes
 
 
 def words(view, job=1) -> str:
@@ -31,6 +33,8 @@ def running() -> Scene:
         (Queued(), "queued"),
         (Pausing(0), "pausing"),
         (Paused(0), "paused"),
+        (Paused(0, "parked"), "parked"),
+        (Frozen(0), "frozen"),
         (Writing(0), "write"),
         (Done(0), "done"),
         (Done(0, gaps=5), "done, gaps"),
@@ -72,6 +76,10 @@ class TestEnded:
     def test_paused(self):
         assert doing(scenes.paused()) == ["done", "paused", "waiting"]
 
+    def test_frozen_in_the_very_first_batch(self):
+        scene = running().run(1, 60_000).hear(1, 60_000, last=True).decoding(1, 1).tell(ev.JobChanged(1, Frozen(0)))
+        assert (words(scene.view), doing(scene.view)) == ("frozen", ["done", "frozen", "waiting"])
+
     def test_the_stage_that_failed_is_named(self):
         assert doing(scenes.failed()) == ["failed", "not done", "not done"]
         scene = running().run(1, 60_000).hear(1, 60_000, last=True)
@@ -100,3 +108,11 @@ def test_whatever_happened_there_is_a_word_for_it(story, now):
             assert stage.status.word
             assert stage.fraction is None or 0.0 <= stage.fraction <= 1.0
             assert stage.took is None or stage.took >= 0
+
+
+def test_the_list_says_why_a_job_rests_by_itself():
+    why = "\x1bThe disk is full."
+    view = Scene().add(1, "/a.mp3", state=Paused(NOW, reason=why)).add(2, "/b.mp3", state=Frozen(NOW)).view
+    told = ["".join(run.text for run in notes(job, view)) for job in view.jobs]
+    assert told == ["␛The disk is full.  since 14:03", "since 14:03"]
+    assert queue_summary(view)[0].text.endswith("paused")

@@ -11,7 +11,7 @@ from engine import events as ev
 from engine.commands import Options
 from engine.messages import Track
 from engine.recipe import FailureKind, Recipe
-from engine.states import Cancelled, Done, Failed, JobState, Paused, Pausing, Queued, Running, Writing
+from engine.states import Cancelled, Done, Failed, Frozen, JobState, Paused, Pausing, Queued, Running, Writing
 from engine.timeline import Span
 from tests.engine.test_view import EVENTS
 from tui.wording import Severity, job_of, parameters, wording
@@ -41,6 +41,11 @@ SAID = [
         "on the list from before (1M, 1:00): paused",
         Severity.QUIET,
     ),
+    (
+        ev.JobAdded(job=1, path="/a.mp3", size=2**20, options=Options(), state=Queued(), progress=ev.Progress(heard=9)),
+        "on the list from before (1M): waiting in the queue",
+        Severity.QUIET,
+    ),
     (ev.JobRemoved(1), "taken off the list", Severity.QUIET),
     (
         ev.JobProbed(job=1, tracks=TRACKS, chosen=1, container="matroska", duration=3_723_000),
@@ -63,7 +68,7 @@ SAID = [
         "worker 2 started to listen",
         Severity.QUIET,
     ),
-    (ev.WorkerReady(3, 310), "worker 3 ready after 0.3s", Severity.QUIET),
+    (ev.WorkerReady(3, 310), "worker 3 ready after 0.3s", Severity.INFO),
     (ev.WorkerEnded(3, "no longer needed"), "worker 3 ended: no longer needed", Severity.QUIET),
     (ev.SpeechHeard(job=1, until=600_000, windows=(), last=True), "heard up to 10:00, the end", Severity.QUIET),
     (
@@ -125,23 +130,68 @@ SAID = [
         "from 0:00 on: chunks of 5m, batch 1 × 2 (The worker was killed)",
         Severity.WARNING,
     ),
+    (
+        ev.RecipeChanged(job=1, recipe=Recipe(batch=4), at=0, reason="3 clean chunks in a row"),
+        "from 0:00 on: chunks of 5m, batch 4 × 2 (3 clean chunks in a row)",
+        Severity.INFO,
+    ),
     (ev.GapLeft(1, CHUNK, "It failed."), "gap left at 5:00–10:00: It failed.", Severity.ERROR),
+    (
+        ev.TextDoubted(1, CHUNK, "the same words over and over."),
+        "the text at 5:00–10:00 is doubtful (the same words over and over); it is kept",
+        Severity.WARNING,
+    ),
+    (
+        ev.SpeechAudited(job=1, recovered=(CHUNK,), unheard=()),
+        "a second look found words at 5:00–10:00",
+        Severity.INFO,
+    ),
+    (
+        ev.SpeechAudited(job=1, recovered=(CHUNK, CHUNK), unheard=(Span(0, 7_000),)),
+        "a second look found words at 5:00–10:00 and 1 other window; speech without words at 0:00–0:07",
+        Severity.WARNING,
+    ),
+    (ev.SpeechAudited(job=1, recovered=(), unheard=()), "every stretch of speech has words", Severity.QUIET),
+    (ev.Notice("The machine may sleep."), "The machine may sleep.", Severity.WARNING),
     (ev.Warning(1, "The file is cut short."), "The file is cut short.", Severity.WARNING),
     (
         ev.Written(job=1, partial=False, paths=("/t/a.srt", "/t/a.txt")),
         "files written: a.srt a.txt",
         Severity.INFO,
     ),
-    (ev.Written(job=1, partial=True, paths=("/t/a.srt",)), "so far written: a.srt", Severity.INFO),
+    (ev.Written(job=1, partial=True, paths=("/t/a.srt",)), "so far written: a.srt", Severity.QUIET),
     (
         ev.MemorySampled(tree=2**30, budget=2**31, available=0),
         "memory 1.0G of 2.0G",
+        Severity.QUIET,
+    ),
+    (
+        ev.MemorySampled(tree=2**30, budget=2**31, available=0, device=2**29, swap=3 * 2**30, pressure="critical"),
+        "memory 1.0G of 2.0G, 512M on the device; the system is out of memory, 3.0G swapped out",
+        Severity.QUIET,
+    ),
+    (
+        ev.MemorySampled(tree=2**30, budget=2**31, available=0, swap=0, pressure="warning"),
+        "memory 1.0G of 2.0G; the system is short of memory",
         Severity.QUIET,
     ),
     (ev.JobChanged(1, Queued()), "waiting in the queue", Severity.QUIET),
     (ev.JobChanged(1, Running(0)), "running", Severity.INFO),
     (ev.JobChanged(1, Pausing(0)), "pausing after the batches under way", Severity.INFO),
     (ev.JobChanged(1, Paused(0)), "paused", Severity.INFO),
+    (
+        ev.JobChanged(1, Pausing(0, reason="The disk is full.")),
+        "pausing after the batches under way: The disk is full",
+        Severity.WARNING,
+    ),
+    (ev.JobChanged(1, Pausing(0, how="parked")), "parking after the batches under way", Severity.INFO),
+    (ev.JobChanged(1, Paused(0, how="parked")), "parked, its memory given back", Severity.INFO),
+    (
+        ev.JobChanged(1, Paused(0, how="parked", reason="There is no room on the disk.")),
+        "parked, its memory given back: There is no room on the disk; it goes on by itself",
+        Severity.WARNING,
+    ),
+    (ev.JobChanged(1, Frozen(0)), "frozen in mid-batch; its memory stays", Severity.INFO),
     (ev.JobChanged(1, Writing(0)), "all transcribed, writing the files", Severity.QUIET),
     (ev.JobChanged(1, Done(0)), "done", Severity.GOOD),
     (ev.JobChanged(1, Done(0, gaps=27_000)), "done, with gaps of 0:27", Severity.WARNING),

@@ -1,5 +1,7 @@
 """The panes between header and key bar: which of them are shown, and where."""
 
+from itertools import zip_longest
+
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.reactive import reactive
@@ -35,12 +37,12 @@ class Body(Container):
             "memory": Memory(),
             "log": self.log_pane,
         }
-        self._divider = Divider()
+        self._dividers = (Divider(), Divider())  # no layout has more rows of two panes apart from each other
         self._plan: Plan | None = None
 
     def compose(self) -> ComposeResult:
         """The panes and the line between the columns."""
-        for pane in (*self._panes.values(), self._divider):
+        for pane in (*self._panes.values(), *self._dividers):
             pane.display = False  # until it has its place: nothing is painted twice
             yield pane.data_bind(Body.frame, Body.ascii_only)
 
@@ -73,7 +75,8 @@ class Body(Container):
         self._plan = new
         for name, pane in self._panes.items():
             _place(pane, new.boxes.get(name))
-        _place(self._divider, new.divider)
+        for divider, piece in zip_longest(self._dividers, new.dividers):
+            _place(divider, piece)
         lowest = max(new.boxes, key=lambda name: (new.boxes[name].y, -new.boxes[name].x))
         missing = f"no room for {' and '.join(TITLES[name] for name in new.hidden)}" if new.hidden else ""
         for name, pane in self._panes.items():

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from engine.states import ENDED, Paused, Pausing, Queued
+from engine.states import ENDED, Frozen, Paused, Pausing, Queued
 from engine.view import View
 from tui import glyphs
 from tui.frame import Frame
@@ -52,7 +52,7 @@ def queue_summary(view: View) -> list[Run]:
     """How many jobs run, wait and have ended."""
     running = sum(is_at_work(job.state) and not isinstance(job.state, Pausing) for job in view.jobs)
     waiting = sum(isinstance(job.state, Queued) for job in view.jobs)
-    paused = sum(isinstance(job.state, Paused | Pausing) for job in view.jobs)
+    paused = sum(isinstance(job.state, Paused | Pausing | Frozen) for job in view.jobs)
     ended = sum(isinstance(job.state, ENDED) for job in view.jobs)
     sign: StyleName = "active" if running else "warn" if paused else "dim"
     word = "running" if running else "paused" if paused else "waiting" if waiting else "idle"

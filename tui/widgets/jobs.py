@@ -6,7 +6,7 @@ from typing import NamedTuple
 from textual import events
 from textual.message import Message
 
-from engine.states import ENDED, Cancelled, Done, Failed, Paused, Pausing, Queued, Running
+from engine.states import ENDED, Cancelled, Done, Failed, Frozen, Paused, Pausing, Queued, Running
 from engine.timeline import intersect, length
 from engine.view import JobView, View
 from tui import glyphs
@@ -162,7 +162,9 @@ def notes(job: JobView, view: View) -> list[Run]:
         case Done(gaps=gaps):
             lost = [Run(f"gaps {clock(gaps)}  ", "bad")] if gaps else []
             return [*lost, Run(f"in {took(job.worked_ms)}" if job.worked_ms else "", "dim"), *_warned(job)]
-        case Paused(since):
+        case Paused(since, reason=reason) if reason:
+            return [Run(f"{plain(reason)}  ", "warn"), Run(f"since {time_of_day(since)}", "dim"), *_troubles(job)]
+        case Paused(since) | Frozen(since):
             return [Run(f"since {time_of_day(since)}", "dim"), *_troubles(job)]
         case Pausing():
             return [Run("after this batch", "dim"), *_troubles(job)]

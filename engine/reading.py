@@ -1,0 +1,312 @@
+"""What can be asked of the ledger.
+
+A row that does not decode (of a later version, or torn) never keeps the rest from being read.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from engine import events as ev
+from engine.commands import Options
+from engine.machine.stimuli import JobRecord, Seen, Source
+from engine.memory import tells
+from engine.messages import Probed
+from engine.recipe import Recipe
+from engine.savers import Flaws
+from engine.states import ENDED, Failed, JobState
+from engine.timeline import Span
+from engine.transcript import Segment
+from engine.trouble import SQLITE_ERRORS, LedgerDamaged, LedgerError, suspicion, trouble
+
+Read = TypeVar("Read")
+
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError)
+"""What decoding raises for what is of another age, or torn."""
+
+SEEN = 200
+"""How many of the last attempts tell what a recipe needs."""
+
+# As blobs, because SQLite's own decoding of torn text would stop the whole query.
+_JOB = "job.id, CAST(path AS BLOB), size, mtime_ns, CAST(options AS BLOB), CAST(state AS BLOB), CAST(outputs AS BLOB)"
+
+
+def _decoder(kind: Any) -> Callable[[bytes | str], Any]:  # noqa: ANN401 - no checker has a type for a union
+    return msgspec.json.Decoder(kind).decode
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """The name a job's files have, without their ending, and the formats it was free for when it was chosen."""
+
+    base: str
+    formats: tuple[str, ...]
+
+
+_to_claim = _decoder(Claim)
+_to_options = _decoder(Options)
+_to_recipe = _decoder(Recipe)
+_to_state = _decoder(JobState)
+_to_segments = _decoder(tuple[Segment, ...])
+_to_flaws = _decoder(Flaws)
+_to_paths = _decoder(tuple[str, ...])
+_to_probed = _decoder(Probed)
+_to_event = _decoder(ev.Event)
+_PRESSURES: dict[str, ev.Pressure] = {"normal": "normal", "warning": "warning", "critical": "critical"}
+
+
+class Reading:
+    """The ledger's queries; ``Ledger`` opens the file and does the writing.
+
+    Every method raises ``LedgerError`` when the file cannot be read.
+    """
+
+    path: Path
+    _db: sqlite3.Connection
+
+    def _rows(self, query: str, values: tuple[Any, ...] = ()) -> Iterator[Any]:
+        try:
+            yield from self._db.execute(query, values)
+        except SQLITE_ERRORS as error:
+            raise self._trouble("read", error) from error
+
+    def _row(self, query: str, values: tuple[Any, ...] = ()) -> Any:  # noqa: ANN401 - a row is what its query asks for
+        return next(self._rows(query, values), None)
+
+    def _trouble(self, verb: str, error: sqlite3.Error | UnicodeDecodeError) -> LedgerError:
+        """What an error means; damage is noted beside the file, since not every damage shows when it is checked."""
+        found = trouble(self.path, verb, error)
+        if isinstance(found, LedgerDamaged):
+            with suppress(OSError):  # the sentence is what matters
+                suspicion(self.path).touch()
+        return found
+
+    def _settle(self) -> None:
+        """Put what waits to be written where a query finds it; a mere reader has nothing waiting."""
+
+    # ---- jobs
+
+    def next_ids(self) -> tuple[int, int]:
+        """The numbers for the next job and the next attempt; numbers are never used again."""
+        numbers = dict(self._rows("SELECT name, seq FROM sqlite_sequence"))
+        return numbers.get("job", 0) + 1, numbers.get("attempt", 0) + 1
+
+    def jobs(self) -> tuple[JobRecord, ...]:
+        """Every job in the order of the queue; those that have not ended with their progress."""
+        rows = self._rows(
+            f"SELECT {_JOB}, duration, worked_ms, coalesce(heard, 0), coalesce(done, 0)"
+            " FROM job LEFT JOIN listening ON listening.job=job.id ORDER BY position, job.id"
+        )
+        found = []
+        for *row, duration, worked_ms, heard, done in rows:
+            record = _record(*row)
+            summary = ev.Progress(duration=duration, heard=heard, heard_all=bool(done), worked_ms=worked_ms)
+            progress = summary if isinstance(record.state, ENDED) else self.progress(record.id)
+            found.append(msgspec.structs.replace(record, progress=progress))
+        return tuple(found)
+
+    def job(self, job: int) -> JobRecord | None:
+        """One job, with all its progress but the speech."""
+        row = self._row(f"SELECT {_JOB} FROM job WHERE id=?", (job,))
+        return None if row is None else msgspec.structs.replace(_record(*row), progress=self._progress(job))
+
+    def claim(self, job: int) -> Claim | None:
+        """The name of a job's files, once one was chosen."""
+        row = self._row("SELECT CAST(claim AS BLOB) FROM job WHERE id=?", (job,))
+        return _or_none(_to_claim, row and row[0])
+
+    def others(self, job: int) -> list[tuple[JobRecord, Claim]]:
+        """Every other job that has chosen the name of its files, with that name; without progress."""
+        rows = self._rows(f"SELECT CAST(claim AS BLOB), {_JOB} FROM job WHERE claim IS NOT NULL AND id<>?", (job,))
+        found = [(_record(*row), _or_none(_to_claim, claim)) for claim, *row in rows]
+        return [(record, claim) for record, claim in found if claim is not None]
+
+    def warnings(self, job: int) -> tuple[str, ...]:
+        """What the user was told about a job's media, each thing once."""
+        self._settle()
+        rows = self._rows("SELECT data FROM event WHERE job=? AND kind='Warning' ORDER BY seq", (job,))
+        told = [event.message for row in rows if isinstance(event := _or_none(_to_event, row[0]), ev.Warning)]
+        return tuple(dict.fromkeys(told))
+
+    def probed(self, job: int) -> Probed | None:
+        """What the media file holds, once it was opened."""
+        row = self._row("SELECT CAST(probed AS BLOB) FROM listening WHERE job=?", (job,))
+        return _or_none(_to_probed, row and row[0])
+
+    # ---- spans
+
+    def progress(self, job: int) -> ev.Progress:
+        """How far a job has come, with all its windows and its speech."""
+        return msgspec.structs.replace(self._progress(job), speech=self.speech(job))
+
+    def _progress(self, job: int) -> ev.Progress:
+        duration, worked_ms = self._row("SELECT duration, worked_ms FROM job WHERE id=?", (job,))
+        row = self._row("SELECT heard, done, checkpoint FROM listening WHERE job=?", (job,))
+        heard, done, checkpoint = row or (0, 0, "")
+        return ev.Progress(
+            duration=duration,
+            heard=heard,
+            heard_all=bool(done),
+            windows=self._spans(job, "listen"),
+            covered=self._spans(job, "transcribe"),
+            gaps=self._spans(job, "gap"),
+            checkpoint=checkpoint,
+            worked_ms=worked_ms,
+        )
+
+    def speech(self, job: int) -> tuple[Span, ...]:
+        """Where a job's listener heard speech, in order; ledgers of the first version did not keep it."""
+        return self._spans(job, "speech")
+
+    def _spans(self, job: int, stage: str) -> tuple[Span, ...]:
+        rows = self._rows('SELECT start, "end" FROM span WHERE job=? AND stage=? ORDER BY start', (job, stage))
+        return tuple(Span(*row) for row in rows)
+
+    def decoded(self, job: int) -> list[tuple[Span, Recipe, tuple[Segment, ...]]]:
+        """Every decoded window of a job in order, with the recipe that made it.
+
+        Raises:
+            LedgerError: one of them cannot be read: no transcript is to go without it unnoticed.
+        """
+        recipes: dict[bytes, Recipe] = {}
+        rows = self._rows(
+            'SELECT span.start, span."end", CAST(recipe AS BLOB), CAST(data AS BLOB)'
+            " FROM span JOIN attempt ON attempt.id=span.attempt"
+            " WHERE span.job=? AND span.stage='transcribe' ORDER BY span.start",
+            (job,),
+        )
+        found = []
+        for start, end, recipe, data in rows:
+            try:
+                if recipe not in recipes:
+                    recipes[recipe] = _to_recipe(recipe)
+                found.append((Span(start, end), recipes[recipe], _to_segments(data)))
+            except UNREADABLE as error:
+                raise LedgerError(
+                    f"The ledger {self.path} holds text of job {job} at {start / 1000:.0f} s that cannot be read "
+                    f"({error}); remove the job and add its file again."
+                ) from error
+        return found
+
+    def flaws(self, job: int) -> list[tuple[Span, Flaws]]:
+        """Every decoded window about whose text something is doubtful, in order, with what it is."""
+        rows = self._rows(
+            'SELECT start, "end", CAST(flaws AS BLOB) FROM span'
+            " WHERE job=? AND stage='transcribe' AND flaws IS NOT NULL ORDER BY start",
+            (job,),
+        )
+        found = [(Span(start, end), _or_none(_to_flaws, told)) for start, end, told in rows]
+        return [(span, flaws) for span, flaws in found if flaws is not None]
+
+    # ---- attempts
+
+    def attempts(self, job: int) -> list[dict[str, Any]]:
+        """Every attempt of a job, in order, as plain values."""
+        try:
+            cursor = self._db.execute("SELECT * FROM attempt WHERE job=? ORDER BY id", (job,))
+            names = [column[0] for column in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor]
+        except SQLITE_ERRORS as error:
+            raise self._trouble("read", error) from error
+
+    def seen(self) -> tuple[Seen, ...]:
+        """What each recipe of the last attempts has needed, the latest recipe first.
+
+        An attempt with less than two full batches for each lane says nothing about memory: 0 where there was no other.
+        """
+        rows = self._rows(
+            "SELECT CAST(recipe AS BLOB), windows, peak, slowest_ms FROM attempt"
+            " WHERE ended IS NOT NULL AND (peak > 0 OR slowest_ms > 0) ORDER BY id DESC LIMIT ?",
+            (SEEN,),
+        )
+        found: dict[Recipe, tuple[int, int]] = {}
+        for data, windows, peak, slowest in rows:
+            recipe = _or_none(_to_recipe, data)
+            if recipe is not None:
+                highest, longest = found.get(recipe, (0, 0))
+                found[recipe] = (max(highest, peak if tells(recipe, windows) else 0), max(longest, slowest))
+        return tuple(Seen(recipe=each, peak=peak, slowest_ms=slowest) for each, (peak, slowest) in found.items())
+
+    # ---- events
+
+    def next_seq(self) -> int:
+        """The number for the next event."""
+        self._settle()
+        last = "(SELECT coalesce(max(seq), 0) FROM {})".format
+        row = self._row(f"SELECT max({last('event')}, {last('memory')})")
+        return int(row[0]) + 1
+
+    def workers(self, after: int = 0) -> Iterator[ev.Entry]:
+        """What was told of sittings and of workers, of all jobs, in order."""
+        self._settle()
+        # The very words of the index ``event_worker``, or SQLite does not use it.
+        kinds = "kind IN ('EngineStarted','WorkerStarted','WorkerReady','WorkerEnded')"
+        yield from _told(
+            self._rows(f"SELECT seq, at, job, kind, data FROM event WHERE {kinds} AND seq>? ORDER BY seq", (after,))
+        )
+
+    def samples(self, first: int, last: int) -> Iterator[ev.Entry]:
+        """The memory samples whose numbers are at least the one and at most the other, in order."""
+        self._settle()
+        yield from _told(
+            self._rows(
+                "SELECT seq, at, NULL, '', NULL, tree, budget, available, device, swap, pressure"
+                " FROM memory WHERE seq BETWEEN ? AND ? ORDER BY seq",
+                (first, last),
+            )
+        )
+
+    def entries(self, job: int | None = None, after: int = 0) -> Iterator[ev.Entry]:
+        """The events in their order, memory samples among them; those of one job only, if asked."""
+        self._settle()
+        if job is not None:
+            rows = self._rows(
+                "SELECT seq, at, job, kind, data FROM event WHERE job=? AND seq>? ORDER BY seq", (job, after)
+            )
+            yield from _told(rows)
+            return
+        rows = self._rows(
+            "SELECT seq, at, job, kind, data, 0, 0, 0, 0, 0, '' FROM event WHERE seq>?1"
+            " UNION ALL SELECT seq, at, NULL, '', NULL, tree, budget, available, device, swap, pressure"
+            " FROM memory WHERE seq>?1 ORDER BY seq",
+            (after,),
+        )
+        yield from _told(rows)
+
+
+def _told(rows: Iterator[Any]) -> Iterator[ev.Entry]:
+    """Each row as an event; what this version does not know of a job is told as a warning, the rest left out."""
+    for seq, at, job, kind, data, *sample in rows:
+        event = _sample(*sample) if data is None else _or_none(_to_event, data)
+        if event is None and job is not None:
+            event = ev.Warning(job, f"This version of scribetui cannot read what happened here ({kind}).")
+        if event is not None:
+            yield ev.Entry(seq, at, event)
+
+
+def _sample(tree: int, budget: int, available: int, device: int, swap: int, pressure: str) -> ev.MemorySampled:
+    known = _PRESSURES.get(pressure, "normal")
+    return ev.MemorySampled(tree=tree, budget=budget, available=available, device=device, swap=swap, pressure=known)
+
+
+def _or_none(decode: Callable[[bytes | str], Read], data: bytes | None) -> Read | None:
+    if data is None:
+        return None
+    try:
+        return decode(data)
+    except UNREADABLE:
+        return None
+
+
+def _record(job: int, path: bytes, size: int, mtime_ns: int, options: bytes, state: bytes, outputs: bytes) -> JobRecord:
+    source = Source(path.decode(errors="replace"), size, mtime_ns)
+    try:
+        return JobRecord(
+            id=job, source=source, options=_to_options(options), state=_to_state(state), outputs=_to_paths(outputs)
+        )
+    except UNREADABLE as error:
+        why = f"What the ledger holds of this job cannot be read ({error}); remove it, and add its file again."
+        return JobRecord(id=job, source=source, options=Options(), state=Failed(0, why))
