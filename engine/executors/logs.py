@@ -41,9 +41,11 @@ class Logs:
         if not path.exists() or path.stat().st_size <= self._limit:
             return
         with path.open("rb+") as log:
-            log.seek(-min(TAIL, self._limit), os.SEEK_END)
+            tail = min(TAIL, self._limit)
+            log.seek(-tail, os.SEEK_END)
             # On a full disk there is no room for the end, and the cut is needed most.
             with contextlib.suppress(OSError):
-                path.with_suffix(".old.log").write_bytes(log.read().partition(b"\n")[2])
+                # Not to the end of the file: a worker that prints all the while moves it as we read.
+                path.with_suffix(".old.log").write_bytes(log.read(tail).partition(b"\n")[2])
             # What is printed between the two is lost; whoever writes goes on at the new end.
             log.truncate(0)
