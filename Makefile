@@ -5,6 +5,8 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 VENV ?= .venv
 BIN := $(VENV)/bin
 PYTHON_VERSIONS := >=3.11,<3.14
+# By files, so that what tests share is made once, and the long ones first.
+PYTEST_ARGS ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python --constraints constraints.txt
 
 .PHONY: demo test check bench lock clean

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import budget, cuts, memory, recordings, resume, scale, speed, startup
+from bench import attach, budget, clients, cuts, memory, recordings, resume, scale, speed, startup
 from bench.processes import ROOT, BenchError
 from bench.report import Report, machine
 
@@ -19,6 +19,8 @@ PARTS = {
     "first": "how soon the first line of text is there on the long recording",
     "scale": "how soon an engine with 1,000 finished jobs and 100 hours of speech is ready, and its memory",
     "resume": "how soon new text is committed when the program is killed in mid-job and started again",
+    "attach": "how soon the screen is there again while a job runs",
+    "clients": "what twenty clients cost the work, one of them stopped",
     "cuts": "words lost or doubled where windows are cut, on the long recording and on speech without pauses",
 }
 
@@ -77,7 +79,7 @@ def _measure(report: Report, asked: argparse.Namespace, parts: set[str]) -> None
         startup.measure(report, runs=10)
     if "scale" in parts:
         scale.measure(report, runs=5)
-    if parts & {"speed", "memory", "budget", "resume"}:
+    if parts & {"speed", "memory", "budget", "resume", "attach", "clients"}:
         short = _recording(asked.audio, asked.reference, asked.minutes)
         if "speed" in parts:
             speed.measure(report, short, asked.model, asked.rounds)
@@ -85,6 +87,10 @@ def _measure(report: Report, asked: argparse.Namespace, parts: set[str]) -> None
             budget.measure(report, short, asked.model, asked.rounds, asked.interval)
         if "resume" in parts:
             resume.measure(report, short, asked.model, runs=5)
+        if "attach" in parts:
+            attach.measure(report, short, asked.model, runs=10)
+        if "clients" in parts:
+            clients.measure(report, short, asked.model, asked.rounds)
     if parts & {"memory", "first", "cuts"}:
         long = _recording(asked.long_audio, asked.long_reference, asked.long)
         if "memory" in parts:

@@ -53,9 +53,13 @@ class Outcome:
 
 
 class MemoryWatch:
-    """Reads the memory of a process and all below it again and again, in a thread, and keeps the highest."""
+    """Reads the memory of a process and all below it again and again, in a thread, and keeps the highest.
 
-    def __init__(self, pid: int, began: float, interval: float) -> None:
+    With ``alone``, that of the process itself.
+    """
+
+    def __init__(self, pid: int, began: float, interval: float, *, alone: bool = False) -> None:
+        self._alone = alone
         self._root = psutil.Process(pid)
         self._began = began
         self._interval = interval
@@ -75,7 +79,7 @@ class MemoryWatch:
         while not self._ending.is_set():
             now = time.monotonic()
             try:
-                processes = [self._root, *self._root.children(recursive=True)]
+                processes = [self._root, *([] if self._alone else self._root.children(recursive=True))]
             except psutil.NoSuchProcess:
                 return
             parts = tuple((_role(each), _memory(each)) for each in processes)

@@ -57,7 +57,18 @@ def ours(
         home, out = Path(folder, "home"), Path(folder, "out")
         home.mkdir()
         (home / "settings.toml").write_text(SETTINGS + settings)
-        command: list[str | Path] = [SCRIBETUI, "run", audio, "--out", out, "--model", model, "--json", *options]
+        command: list[str | Path] = [
+            SCRIBETUI,
+            "run",
+            audio,
+            "--out",
+            out,
+            "--model",
+            model,
+            "--json",
+            "--foreground",
+            *options,
+        ]
         outcome = run(command, environment={"SCRIBETUI_HOME": str(home)}, interval=interval, until=until)
         found = [] if until else list(out.glob("*.json"))
         transcript = json.loads(found[0].read_text()) if found else {}

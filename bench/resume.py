@@ -105,7 +105,17 @@ def measure(report: Report, recording: Recording, model: str, runs: int) -> None
 
 def _sit(audio: Path, model: str, folder: Path, batches: int) -> Sitting:
     """Run the program until so many batches are committed, and kill it."""
-    command = [str(SCRIBETUI), "run", str(audio), "--out", str(folder / "out"), "--model", model, "--json"]
+    command = [
+        str(SCRIBETUI),
+        "run",
+        str(audio),
+        "--out",
+        str(folder / "out"),
+        "--model",
+        model,
+        "--json",
+        "--foreground",
+    ]
     began, monotonic = time.time(), time.monotonic()
     entries: list[dict[str, Any]] = []
     with (folder / "errors").open("wb") as errors:

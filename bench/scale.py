@@ -63,7 +63,7 @@ def measure(report: Report, runs: int) -> None:
             assert int(starts.last.lines[0][1]) == JOBS, "the view does not hold every job"
             sizes.append(home.ledger.stat().st_size)
             statuses.go()
-            assert len(statuses.last.lines) == JOBS + 1, "the status does not tell every job"
+            assert len(statuses.last.lines) == JOBS + 2, "the status does not tell every job"
             tell(f"scale: run {number + 1} of {runs}: {starts.last.lines[0][0]:.2f} s, {statuses.last.seconds:.2f} s")
         _add(report, "engine start to first view", [each.lines[0][0] for each in starts.timed], starts)
         _add(report, "`scribetui status`", [each.seconds for each in statuses.timed], statuses)

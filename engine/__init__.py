@@ -8,7 +8,7 @@ For example:
 
     home = Home.find()
     with home.lock():
-        async with Engine(home, only_added=True) as engine:
+        async with Engine(home, go_on=False) as engine:
             job = await engine.submit(Add(path="talk.mp3"))
             await engine.wait()
 """

@@ -1,14 +1,15 @@
 """What has happened: kept in the ledger, folded into the view, and told to whoever listens, in one order."""
 
-import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Sequence
 
+from engine.api import News
+from engine.audience import Listener
 from engine.events import Entry, Notice
 from engine.ledger import Ledger, LedgerFull
 from engine.machine import stimuli as do
-from engine.view import View, fold
+from engine.view import LOG_KEPT, View, fold
 
 _log = logging.getLogger(__name__)
 
@@ -41,10 +42,10 @@ class Chronicle:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._seq = ledger.next_seq()
-        self._streams: set[asyncio.Queue[Entry | None]] = set()
+        self._listeners: set[Listener] = set()
         self._flushed = time.monotonic()
         self._is_ended = False
-        self.view = View()
+        self.view = View(log=ledger.log(LOG_KEPT))
         """The view after the last event."""
 
     def keep(self, instructions: Sequence[do.Instruction], now: int) -> None:
@@ -90,26 +91,35 @@ class Chronicle:
         for entry in entries:
             self._seq = entry.seq + 1
             self.view = fold(self.view, entry)
-            for stream in self._streams:
-                stream.put_nowait(entry)
+            for listener in self._listeners:
+                listener.tell(entry)
 
-    def subscribe(self) -> tuple[View, AsyncIterator[Entry]]:
-        """The view as it is now, and every event after it, until the end."""
-        stream: asyncio.Queue[Entry | None] = asyncio.Queue()
-        self._streams.add(stream)
+    def join(self) -> Listener:
+        """Someone who is told every event from now on, until ``leave``."""
+        listener = Listener(lambda: self.view)
+        self._listeners.add(listener)
         if self._is_ended:
-            stream.put_nowait(None)
-        return self.view, self._read(stream)
+            listener.end()
+        return listener
 
-    async def _read(self, stream: asyncio.Queue[Entry | None]) -> AsyncIterator[Entry]:
+    def leave(self, listener: Listener) -> None:
+        """That one is told nothing more."""
+        self._listeners.discard(listener)
+
+    def subscribe(self) -> tuple[View, AsyncIterator[News]]:
+        """The view as it is now, and all news after it, until the end."""
+        return self.view, self._read(self.join())
+
+    async def _read(self, listener: Listener) -> AsyncIterator[News]:
         try:
-            while (entry := await stream.get()) is not None:
-                yield entry
+            while news := await listener.take():
+                for each in news:
+                    yield each
         finally:
-            self._streams.discard(stream)
+            self.leave(listener)
 
     def end(self) -> None:
         """Nothing more will happen."""
         self._is_ended = True
-        for stream in self._streams:
-            stream.put_nowait(None)
+        for listener in self._listeners:
+            listener.end()

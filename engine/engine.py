@@ -12,13 +12,15 @@ import msgspec
 import psutil
 
 from engine import events as ev
+from engine.answers import Answers
+from engine.api import News
+from engine.audience import Listener
 from engine.chronicle import Chronicle, Clock
-from engine.commands import Add, Command, CommandError, Options, Retry
-from engine.events import Entry
+from engine.commands import Add, Command, CommandError, Retry
 from engine.executors.base import Executor
 from engine.executors.subprocess import SubprocessExecutor
 from engine.home import Home
-from engine.intake import check_folder, check_name, inspect
+from engine.intake import examine
 from engine.ledger import LedgerError, LedgerFull
 from engine.machine import Machine
 from engine.machine import stimuli as do
@@ -39,6 +41,8 @@ DAY = 86_400.0
 """Seconds between two prunings of the ledger."""
 BYTES_PER_MS = 32
 """16 kHz mono int16."""
+ENDING = "scribetui is ending; start it again and ask once more."
+FULL = "The disk is full, and nothing can be kept until there is room; try again then."
 
 
 class Engine:
@@ -52,7 +56,7 @@ class Engine:
         budget: the memory budget in bytes, for everything together.
         executor: what starts workers; child processes by default.
         stages: import paths of stages to use in place of the built-in ones.
-        only_added: run only the jobs added or resumed from now on, not all that wait in the ledger.
+        go_on: whether the jobs that an earlier sitting left unfinished go on by themselves; else they come up stopped.
         keep_awake: whether the machine may not sleep while a job runs.
 
     Raises:
@@ -67,13 +71,13 @@ class Engine:
         budget: int = 0,
         executor: Executor | None = None,
         stages: dict[str, str] | None = None,
-        only_added: bool = False,
+        go_on: bool = True,
         keep_awake: bool = True,
     ) -> None:
         self._home = home
         self._budget = budget
         self._executor = executor or SubprocessExecutor(home.logs)
-        self._machine = Machine(policy, str(home.cache), stages, only_added=only_added)
+        self._machine = Machine(policy, str(home.cache), stages, go_on=go_on)
         self._ledger, self._damage = open_ledger(home.ledger)
         self._senses = Senses(home, self._executor, keep_awake=keep_awake)
         self._held: tuple[list[do.Instruction], int] | None = None
@@ -83,13 +87,17 @@ class Engine:
         self._changed = asyncio.Event()
         self._writer = Writer(home, self._ledger, self.handle, self._changed.set)
         self._chronicle = Chronicle(self._ledger)
-        self._answers: dict[int, asyncio.Future[int | None]] = {}
-        self._token = 0
+        self._answers = Answers()
+        self._adding = asyncio.Lock()
+        self._is_over = False
         self._clock = Clock()
         self._pruned = time.monotonic()
         self._ticking: asyncio.Task[None] | None = None
+        self._is_urgent = False
         self.error: str | None = None
         """Why the engine had to end, in one sentence; None while all is well."""
+        self.is_asked_to_stop = asyncio.Event()
+        """Whether somebody wants it to end; whoever runs it leaves its block then."""
 
     # ---- its life
 
@@ -115,6 +123,8 @@ class Engine:
             self._go_on()
         if self.error is None:
             self.handle(do.Closing())
+        if self._is_urgent:
+            self.kill()
         await self._executor.close()
         await self._writer.settle()
         if self._ticking is not None:
@@ -124,12 +134,31 @@ class Engine:
         if self._held is not None and self.error is None:
             self._save_held()
         self._chronicle.end()
-        for answer in self._answers.values():
-            answer.cancel()
-        if self.error is None and self._held is None:
-            self._ledger.close()
-        else:
+        self._is_over = True
+        self._answers.refuse(ENDING)
+        if self.error is not None or self._held is not None:
             self._ledger.abandon()
+            return
+        try:
+            self._ledger.close()
+        except LedgerError as error:
+            self.error = str(error)
+
+    async def stop(self, *, now: bool = False) -> None:
+        """Have it end: after the batches under way, or at once, which costs these batches."""
+        self._is_urgent |= now
+        if now and self.is_asked_to_stop.is_set():
+            self.kill()
+        self.is_asked_to_stop.set()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing goes on or waits, no file is being written, and no model is in memory."""
+        return self._is_at_rest and not self.view.workers
+
+    @property
+    def _is_at_rest(self) -> bool:
+        return self._held is None and self._machine.is_at_rest and self._writer.is_idle
 
     def kill(self) -> None:
         """End every worker at once; what they had not committed is lost."""
@@ -138,7 +167,7 @@ class Engine:
 
     async def wait(self) -> None:
         """Wait until nothing is left to do, or the engine had to end."""
-        while self.error is None and not (self._held is None and self._machine.is_at_rest and self._writer.is_idle):
+        while self.error is None and not self._is_at_rest:
             self._changed.clear()
             await self._changed.wait()
 
@@ -168,14 +197,27 @@ class Engine:
 
     # ---- its API
 
-    def subscribe(self) -> tuple[View, AsyncIterator[Entry]]:
-        """The view as it is now, and every event after it; the iterator ends when the engine does."""
+    def subscribe(self) -> tuple[View, AsyncIterator[News]]:
+        """The view as it is now, and all news after it; the iterator ends when the engine does."""
         return self._chronicle.subscribe()
+
+    def join(self) -> Listener:
+        """A listener of one's own, for who wants the news in bundles; to be given back by ``leave``."""
+        return self._chronicle.join()
+
+    def leave(self, listener: Listener) -> None:
+        """Give a listener back."""
+        self._chronicle.leave(listener)
 
     @property
     def view(self) -> View:
         """The view as it is now."""
         return self._chronicle.view
+
+    def notice(self, message: str) -> None:
+        """Tell the user, in one sentence, something that concerns no one job."""
+        if self.error is None:
+            self._chronicle.notice(message, self._clock.now())
 
     async def submit(self, command: Command) -> int | None:
         """Ask for something; the number of the job it concerns.
@@ -183,42 +225,53 @@ class Engine:
         Raises:
             CommandError: it cannot be done; the message is one sentence for the user.
         """
+        if not isinstance(command, Add):
+            return await self._ask(command)
+        async with self._adding:  # one looked at quickly does not overtake another
+            self._check_able()
+            source, fingerprint = await asyncio.to_thread(examine, command)
+            answer = self._ask(command, source, fingerprint)
+        return await answer
+
+    def _check_able(self) -> None:
         if self.error is not None:
-            raise CommandError(self.error)
+            raise CommandError(self.error, is_passing=True)
+        if self._is_over:
+            raise CommandError(ENDING, is_passing=True)
         if self._held is not None:
-            raise CommandError("The disk is full, and nothing can be kept until there is room; try again then.")
-        self._token += 1
-        token = self._token
-        answer: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
-        self._answers[token] = answer
+            raise CommandError(FULL, is_passing=True)
+
+    def _ask(self, command: Command, source: Source | None = None, fingerprint: str = "") -> asyncio.Future[int | None]:
+        """Feed a command to the machine; where its answer will be."""
+        self._check_able()
+        token, answer = self._answers.ask()
         try:
-            try:
-                asked = self._asked(token, command)
-            except LedgerError as error:
-                self._give_up(str(error))
-            else:
-                self.handle(asked)
-            return await answer
-        finally:
-            del self._answers[token]
+            known = self._ledger.known(fingerprint) if fingerprint else None
+            progress = self._progress(command, source)
+        except LedgerError as error:
+            self._give_up(str(error))
+        else:
+            self.handle(
+                Asked(
+                    token=token,
+                    command=command,
+                    source=source,
+                    progress=progress,
+                    fingerprint=fingerprint,
+                    known=known,
+                )
+            )
+        return answer
 
-    def _asked(self, token: int, command: Command) -> Asked:
-        source: Source | None = None
-        progress: ev.Progress | None = None
+    def _progress(self, command: Command, source: Source | None) -> ev.Progress | None:
+        """What the ledger has of an ended job that is to be taken up again."""
         if isinstance(command, Add):
-            source = inspect(command.path)
-            folder = command.options.out or str(Path(source.path).parent)
-            check_name(folder, "folder")
-            check_folder(folder)
-            progress = self._known(source, command.options)
-        elif isinstance(command, Retry) and self.view.job(command.job) is not None:
-            progress = self._ledger.progress(command.job)
-        return Asked(token=token, command=command, source=source, progress=progress)
-
-    def _known(self, source: Source, options: Options) -> ev.Progress | None:
-        """What the ledger has of an ended job for the same file and the same words."""
-        number = self._machine.find(source, options)
-        return None if number is None else self._ledger.progress(number)
+            assert source is not None
+            same = self._machine.find(source, command.options)
+            return None if same is None else self._ledger.progress(same)
+        if isinstance(command, Retry) and self.view.job(command.job) is not None:
+            return self._ledger.progress(command.job)
+        return None
 
     # ---- instructions
 
@@ -300,13 +353,8 @@ class Engine:
                 self._writer.clean_up(job)
             case do.ForgetJob(job):
                 self._writer.clean_up(job)
-            case do.Answer(token, job, error):
-                answer = self._answers.get(token)
-                if answer is not None and not answer.done():
-                    if error is None:
-                        answer.set_result(job)
-                    else:
-                        answer.set_exception(CommandError(error))
+            case do.Answer(token, job, error, is_known):
+                self._answers.settle(token, job, None if error is None else CommandError(error, is_known=is_known))
             case _:
                 pass  # saved or published already
 
@@ -315,9 +363,7 @@ class Engine:
         self.error = error
         self.kill()
         self._chronicle.end()
-        for answer in self._answers.values():
-            if not answer.done():
-                answer.set_exception(CommandError(error))
+        self._answers.refuse(error)
         self._changed.set()
 
     def _with_audio(self, record: JobRecord) -> JobRecord:

@@ -51,6 +51,10 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the decoded audio is still on disk up to ``heard``."""
     worked_ms: int = 0
     """Time spent running, over all sittings."""
+    lines: tuple[Line, ...] = ()
+    """The last of the text, in the order of the timeline."""
+    is_brief: bool = False
+    """Whether there are spans that are left out, as of a job that had ended before the engine started."""
 
 
 class EngineStarted(msgspec.Struct, frozen=True, tag=True):

@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 import sys
+import tempfile
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -50,10 +51,32 @@ def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
     write_together([(path, data)], durable=durable)
 
 
-def write_together(files: Iterable[tuple[Path, bytes]], *, durable: bool = True) -> None:
+def replace(path: Path, data: bytes, *, mode: int = 0o600) -> None:
+    """Put a file in another's place, or where that one's link leads, so that a crash leaves the old one or the new one.
+
+    Raises:
+        OSError: it cannot be written; nothing is left behind.
+    """
+    real = Path(os.path.realpath(path))
+    descriptor, temporary = tempfile.mkstemp(dir=real.parent, prefix=".scribetui-")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(file.fileno(), mode)
+            file.write(data)
+            file.flush()
+            _sync(file.fileno())
+        os.replace(temporary, real)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    _sync_folder(real.parent)
+
+
+def write_together(files: Iterable[tuple[Path, bytes]], *, durable: bool = True, writer: str = "") -> None:
     """Write several files, each atomically, and none of them unless there is room for all.
 
-    The data may be made on the way: only one file's is held at a time.
+    The data may be made on the way: only one file's is held at a time. Whoever may write the same files as somebody
+    else at the same time has to say who it is: the last one wins, and its file is whole.
 
     Raises:
         WriteError: one cannot be written; nothing is left behind, but files already replaced stay replaced.
@@ -62,7 +85,7 @@ def write_together(files: Iterable[tuple[Path, bytes]], *, durable: bool = True)
     try:
         for path, data in files:
             with _explained(path):
-                staged[path] = _temporary(path)
+                staged[path] = _temporary(path, writer)
                 _stage(staged[path], data, durable)
         for path, temporary in staged.items():
             with _explained(path):
@@ -173,9 +196,10 @@ def _name_max(folder: Path) -> int:
         return _NAME_MAX
 
 
-def _temporary(path: Path) -> Path:
-    """Where a file is written first: always the same place, so that a crash leaves one at most, and a short name."""
-    return path.with_name(f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]}.scribetui")
+def _temporary(path: Path, writer: str = "") -> Path:
+    """Where a file is written first: for each writer always the same place, so that a crash leaves one at most."""
+    digest = hashlib.sha256(os.fsencode(path.name) + writer.encode()).hexdigest()
+    return path.with_name(f".{digest[:16]}.scribetui")
 
 
 def _stage(temporary: Path, data: bytes, durable: bool) -> None:

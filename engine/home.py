@@ -89,6 +89,11 @@ class Home:
         return self.path / "logs"
 
     @property
+    def socket(self) -> Path:
+        """Where the host listens; its folder is for the user alone, whoever may look into the home."""
+        return self.path / "run" / "socket"
+
+    @property
     def lock_file(self) -> Path:
         """The file that is locked, with the process number of its holder in it."""
         return self.path / "lock"
@@ -99,6 +104,10 @@ class Home:
         Raises:
             HomeError: it cannot be made or written to.
         """
+        try:
+            str(self.path).encode()
+        except UnicodeEncodeError:  # workers are told in text where the audio lies
+            raise self._unusable(OSError("its name is not valid UTF-8")) from None
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             for folder in (self.path, self.cache, self.logs):
@@ -159,6 +168,17 @@ class Home:
             return 0
         try:
             return _said_in(descriptor)[0] or 0
+        finally:
+            os.close(descriptor)
+
+    def holder_computer(self) -> str:
+        """The name of the computer that the holder runs on, as it says itself; nothing where it does not."""
+        try:
+            descriptor = os.open(self.lock_file, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return ""
+        try:
+            return _said_in(descriptor)[1]
         finally:
             os.close(descriptor)
 

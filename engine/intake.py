@@ -1,11 +1,13 @@
-"""Looking at a path before it becomes a job; nothing of the file is decoded here."""
+"""Looking at a file before it becomes a job; nothing of it is decoded here."""
 
 import os
 import stat
 from pathlib import Path
 
-from engine.commands import CommandError
+from engine.commands import Add, CommandError
+from engine.fingerprint import fingerprint
 from engine.machine.stimuli import Source
+from engine.render import FORMATS
 
 
 def check_name(path: str, what: str) -> None:
@@ -48,13 +50,49 @@ def inspect(path: str) -> Source:
     return Source(whole, found.st_size, found.st_mtime_ns)
 
 
+def examine(add: Add) -> tuple[Source, str]:
+    """The file that is to be queued, and its fingerprint; both may take a while on a slow disk.
+
+    The fingerprint is empty for a file that changes meanwhile: what it will hold in the end is not known yet.
+
+    Raises:
+        CommandError: something speaks against it; one sentence saying what.
+    """
+    source = inspect(add.path)
+    folder = add.options.out or str(Path(source.path).parent)
+    check_name(folder, "folder")
+    check_folder(folder)
+    check_formats(add.options.formats)
+    found = fingerprint(source.path)
+    if inspect(add.path) == source:
+        return source, found
+    if add.is_found:
+        raise CommandError(f"{source.path}: is still being written; it can be added once it is whole.", is_passing=True)
+    return source, ""
+
+
+def check_formats(formats: tuple[str, ...]) -> None:
+    """Look whether transcripts can be written in these formats.
+
+    Raises:
+        CommandError: one is not known, or there is none.
+    """
+    unknown = [each for each in formats if each not in FORMATS]
+    if unknown or not formats:
+        what = f'There is no format "{unknown[0][:20]}"' if unknown else "No format is named"
+        raise CommandError(f"{what}; there are {', '.join(FORMATS)}.")
+
+
 def check_folder(folder: str) -> None:
     """Look whether transcripts can go into a folder, before hours are spent on them; it need not exist yet.
 
     Raises:
         CommandError: they cannot; one sentence saying why.
     """
-    nearest = next(each for each in (Path(folder), *Path(folder).parents) if each.exists())
+    try:
+        nearest = next(each for each in (Path(folder), *Path(folder).parents) if each.exists())
+    except OSError as error:
+        raise CommandError(f"{folder}: no transcripts can go there ({error.strerror}).") from error
     if not nearest.is_dir():
         raise CommandError(f"{nearest}: is no folder, so no transcripts can go into {folder}; name another with --out.")
     if not os.access(nearest, os.W_OK | os.X_OK):

@@ -6,6 +6,7 @@ A row that does not decode (of a later version, or torn) never keeps the rest fr
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import dropwhile
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,21 +14,24 @@ import msgspec
 
 from engine import events as ev
 from engine.commands import Options
-from engine.machine.stimuli import JobRecord, Seen, Source
+from engine.machine.stimuli import JobRecord, Known, Seen, Source
 from engine.memory import tells
 from engine.messages import Probed
 from engine.recipe import Recipe
 from engine.savers import Flaws
-from engine.states import ENDED, Failed, JobState
+from engine.states import ENDED, Failed, JobState, Pausing, Running, Writing
 from engine.timeline import Span
-from engine.transcript import Segment
+from engine.transcript import Segment, text_of
 from engine.trouble import SQLITE_ERRORS, LedgerDamaged, LedgerError, suspicion, trouble
+from engine.view import QUIET, LogLine, is_logged
 
 Read = TypeVar("Read")
 
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError)
 """What decoding raises for what is of another age, or torn."""
 
+LINES = 40
+"""Windows whose text is told of a job that is taken up again."""
 SEEN = 200
 """How many of the last attempts tell what a recipe needs."""
 
@@ -97,13 +101,20 @@ class Reading:
     def jobs(self) -> tuple[JobRecord, ...]:
         """Every job in the order of the queue; those that have not ended with their progress."""
         rows = self._rows(
-            f"SELECT {_JOB}, duration, worked_ms, coalesce(heard, 0), coalesce(done, 0)"
+            f"SELECT {_JOB}, duration, worked_ms, coalesce(heard, 0), coalesce(done, 0),"
+            " EXISTS (SELECT 1 FROM span WHERE span.job=job.id AND stage='listen')"
             " FROM job LEFT JOIN listening ON listening.job=job.id ORDER BY position, job.id"
         )
         found = []
-        for *row, duration, worked_ms, heard, done in rows:
+        for *row, duration, worked_ms, heard, done, has_windows in rows:
             record = _record(*row)
-            summary = ev.Progress(duration=duration, heard=heard, heard_all=bool(done), worked_ms=worked_ms)
+            summary = ev.Progress(
+                duration=duration,
+                heard=heard,
+                heard_all=bool(done),
+                worked_ms=worked_ms,
+                is_brief=bool(has_windows),
+            )
             progress = summary if isinstance(record.state, ENDED) else self.progress(record.id)
             found.append(msgspec.structs.replace(record, progress=progress))
         return tuple(found)
@@ -112,6 +123,14 @@ class Reading:
         """One job, with all its progress but the speech."""
         row = self._row(f"SELECT {_JOB} FROM job WHERE id=?", (job,))
         return None if row is None else msgspec.structs.replace(_record(*row), progress=self._progress(job))
+
+    def known(self, fingerprint: str) -> Known | None:
+        """Where a content was seen before: best as a job that is still on the list, else when it was seen last."""
+        row = self._row(
+            "SELECT CAST(path AS BLOB), job FROM known WHERE fingerprint=? ORDER BY removed, at DESC LIMIT 1",
+            (fingerprint,),
+        )
+        return None if row is None else Known(row[0].decode(errors="replace"), row[1])
 
     def claim(self, job: int) -> Claim | None:
         """The name of a job's files, once one was chosen."""
@@ -143,7 +162,10 @@ class Reading:
         return msgspec.structs.replace(self._progress(job), speech=self.speech(job))
 
     def _progress(self, job: int) -> ev.Progress:
-        duration, worked_ms = self._row("SELECT duration, worked_ms FROM job WHERE id=?", (job,))
+        duration, worked_ms, state = self._row(
+            "SELECT duration, worked_ms, CAST(state AS BLOB) FROM job WHERE id=?", (job,)
+        )
+        worked_ms += self._worked_last(job, _or_none(_to_state, state))
         row = self._row("SELECT heard, done, checkpoint FROM listening WHERE job=?", (job,))
         heard, done, checkpoint = row or (0, 0, "")
         return ev.Progress(
@@ -155,7 +177,42 @@ class Reading:
             gaps=self._spans(job, "gap"),
             checkpoint=checkpoint,
             worked_ms=worked_ms,
+            lines=self._lines(job),
         )
+
+    def _worked_last(self, job: int, state: JobState | None) -> int:
+        """How long a job had been running when its sitting ended, as far as its last event tells."""
+        if not isinstance(state, Running | Pausing | Writing):
+            return 0
+        row = self._row("SELECT at FROM event WHERE job=? ORDER BY seq DESC LIMIT 1", (job,))
+        return max(0, row[0] - state.since) if row else 0
+
+    def _lines(self, job: int) -> tuple[ev.Line, ...]:
+        """The last of a job's text, in the order of the timeline; what cannot be read is left out."""
+        rows = self._rows(
+            "SELECT start, \"end\", CAST(data AS BLOB) FROM span WHERE job=? AND stage='transcribe'"
+            " ORDER BY start DESC LIMIT ?",
+            (job, LINES),
+        )
+        texts = [(start, end, text_of(_or_none(_to_segments, data) or ())) for start, end, data in rows]
+        return tuple(ev.Line(start, end, text) for start, end, text in reversed(texts) if text)
+
+    def windows_of_all(self) -> dict[int, ev.Progress]:
+        """The windows of every job that has any, by its number: laid out, transcribed, given up; no more than these."""
+        found: dict[int, dict[str, list[Span]]] = {}
+        rows = self._rows(
+            "SELECT job, stage, start, \"end\" FROM span WHERE stage IN ('listen','transcribe','gap')"
+            " ORDER BY job, stage, start"
+        )
+        for job, stage, start, end in rows:
+            stages = found.get(job) or found.setdefault(job, {"listen": [], "transcribe": [], "gap": []})
+            stages[stage].append(Span(start, end))
+        return {
+            job: ev.Progress(
+                windows=tuple(stages["listen"]), covered=tuple(stages["transcribe"]), gaps=tuple(stages["gap"])
+            )
+            for job, stages in found.items()
+        }
 
     def speech(self, job: int) -> tuple[Span, ...]:
         """Where a job's listener heard speech, in order; ledgers of the first version did not keep it."""
@@ -275,6 +332,24 @@ class Reading:
             (after,),
         )
         yield from _told(rows)
+
+    def log(self, count: int) -> tuple[LogLine, ...]:
+        """The last events worth a line, in their order."""
+        quiet = ", ".join(f"'{each.__name__}'" for each in QUIET)
+        # The same as is_logged, so that the many that are no line need not be decoded.
+        rows = self._rows(
+            "SELECT seq, at, job, kind, data FROM (SELECT seq, at, job, kind, data FROM event"
+            f" WHERE kind NOT IN ({quiet})"
+            " AND NOT (kind='Written' AND instr(CAST(data AS TEXT), '\"partial\":true'))"
+            ' AND NOT (kind=\'JobAdded\' AND NOT instr(CAST(data AS TEXT), \'"state":{"type":"Queued"}\'))'
+            " ORDER BY seq DESC LIMIT ?) ORDER BY seq",
+            (count,),
+        )
+        lines = [LogLine(entry.seq, entry.at, entry.event) for entry in _told(rows) if is_logged(entry.event)]
+        if len(lines) < count:
+            # The very first start is no line, as a view has it.
+            lines = list(dropwhile(lambda line: isinstance(line.event, ev.EngineStarted), lines))
+        return tuple(lines)
 
 
 def _told(rows: Iterator[Any]) -> Iterator[ev.Entry]:

@@ -1,9 +1,10 @@
 """Recipes: the frozen parameters a chunk runs with, the ways a chunk can fail, and what answers failures."""
 
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
+from msgspec import Meta
 
 from engine.timeline import Span
 
@@ -35,20 +36,20 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     model: str = "tiny.en"
     compute_type: str = "int8"
     device: str = "cpu"
-    batch: int = 2
+    batch: Annotated[int, Meta(ge=1, le=64)] = 2
     """Windows decoded together."""
-    parallel: int = 2
+    parallel: Annotated[int, Meta(ge=1, le=64)] = 2
     """Batches decoded side by side in one worker."""
-    threads: int = 1
+    threads: Annotated[int, Meta(ge=1, le=1024)] = 1
     """Processor threads for each of the parallel batches."""
-    chunk_ms: int = 300_000
+    chunk_ms: Annotated[int, Meta(ge=0, le=10**9)] = 300_000
     """Target length of a chunk in milliseconds; 0 for one chunk a job."""
     language: str | None = None
     """ISO 639-1 code; None to detect it window by window."""
     task: str = "transcribe"
     terms: tuple[str, ...] = ()
     """Names and words the model should expect."""
-    temperature: float = 0.0
+    temperature: Annotated[float, Meta(ge=0, le=2)] = 0.0
     """How freely the decoder samples; 0 for a beam search. Raised only for windows whose text was rejected."""
 
     def same_text(self, other: "Recipe") -> bool:

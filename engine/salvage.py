@@ -19,7 +19,7 @@ from engine.recipe import Recipe
 from engine.states import ENDED, JobState, Queued
 from engine.transcript import Segment
 
-_TABLES = ("job", "listening", "attempt", "span", "event", "memory")
+_TABLES = ("job", "listening", "attempt", "span", "event", "memory", "known")
 UNREAD = (sqlite3.DatabaseError, UnicodeDecodeError)
 """What reading raises where there is damage: the latter where SQLite's own message quotes what is torn."""
 _ROWS = 500
@@ -53,6 +53,8 @@ def salvage(old: sqlite3.Connection, new: sqlite3.Connection) -> Saved:
     broken = _broken(old, new, spans_whole=whole["span"])
     for table in ("listening", "attempt", "span", "event"):
         new.execute(f"DELETE FROM {table} WHERE job NOT IN (SELECT id FROM job)")
+    # A job that was removed is remembered; one that was lost may be found and done again.
+    new.execute("DELETE FROM known WHERE NOT removed AND job NOT IN (SELECT id FROM job)")
     jobs = [job for (job,) in new.execute("SELECT id FROM job")]
     for job in broken.intersection(jobs):
         _begin_anew(new, job)
@@ -120,7 +122,7 @@ class _Scan:
 def _keep_numbers(new: sqlite3.Connection) -> None:
     """Numbers that anything tells of are never used again, whether or not what had them was saved."""
     job = "SELECT max(coalesce(max(job), 0), (SELECT coalesce(max(id), 0) FROM job)) FROM {}".format
-    jobs = max(new.execute(job(table)).fetchone()[0] for table in ("listening", "attempt", "span", "event"))
+    jobs = max(new.execute(job(table)).fetchone()[0] for table in ("listening", "attempt", "span", "event", "known"))
     attempts = new.execute(
         "SELECT max((SELECT coalesce(max(id), 0) FROM attempt), (SELECT coalesce(max(attempt), 0) FROM span))"
     ).fetchone()[0]

@@ -45,9 +45,18 @@ def _save_job(db: sqlite3.Connection, job: do.SaveJob) -> None:
         )
 
 
+def _save_known(db: sqlite3.Connection, save: do.SaveKnown) -> None:
+    db.execute(
+        "INSERT INTO known (fingerprint, path, job, at) VALUES (?,?,?,?) ON CONFLICT (fingerprint, path)"
+        " DO UPDATE SET job=excluded.job, at=excluded.at, removed=0",
+        (save.fingerprint, save.path, save.job, save.at),
+    )
+
+
 def _forget_job(db: sqlite3.Connection, forget: do.ForgetJob) -> None:
     # Positions stay those in the queue: the others are not saved anew for this.
     db.execute("UPDATE job SET position=position-1 WHERE position>(SELECT position FROM job WHERE id=?)", (forget.job,))
+    db.execute("UPDATE known SET removed=1 WHERE job=?", (forget.job,))
     db.execute("DELETE FROM event WHERE job=?", (forget.job,))
     db.execute("DELETE FROM job WHERE id=?", (forget.job,))
 
@@ -124,6 +133,7 @@ def _save_attempt(db: sqlite3.Connection, save: do.SaveAttempt) -> None:
 
 SAVERS: dict[type[Any], Callable[[sqlite3.Connection, Any], None]] = {
     do.SaveJob: _save_job,
+    do.SaveKnown: _save_known,
     do.ForgetJob: _forget_job,
     do.SaveProbed: _save_probed,
     do.SaveHeard: _save_heard,

@@ -76,5 +76,16 @@ MIGRATIONS = (
         WHERE kind IN ('SpeechHeard','ChunkStarted','ChunkDone','BatchStarted','BatchDone','QueueOrdered');
     CREATE INDEX event_added ON event (job, seq) WHERE kind = 'JobAdded';
     """,
+    """
+    CREATE TABLE known (
+        fingerprint TEXT NOT NULL,
+        path TEXT NOT NULL,
+        job INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        removed INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (fingerprint, path)
+    );
+    CREATE INDEX known_job ON known (job);
+    """,
 )
 """``PRAGMA user_version`` says how many of these a ledger has seen."""

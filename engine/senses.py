@@ -11,7 +11,7 @@ from engine.executors.base import Executor
 from engine.home import Home
 from engine.machine.stimuli import DiskRead, MemoryRead, Stimulus, Ticked
 from engine.sampler import Sampler
-from engine.states import ENDED, JobState, Paused, Pausing, Running, Writing
+from engine.states import ENDED, JobState, Paused, Pausing, Running, Stopped, Writing
 from engine.view import View
 
 _log = logging.getLogger(__name__)
@@ -78,4 +78,4 @@ class Senses:
 
 def _may_go_on(state: JobState) -> bool:
     """Whether the disk may be what a job waits for."""
-    return not isinstance(state, ENDED) and not (isinstance(state, Paused) and not state.reason)
+    return not isinstance(state, (*ENDED, Stopped)) and not (isinstance(state, Paused) and not state.reason)

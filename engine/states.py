@@ -12,6 +12,15 @@ class Queued(msgspec.Struct, frozen=True, tag=True):
     """Waiting for its turn."""
 
 
+class Stopped(msgspec.Struct, frozen=True, tag=True):
+    """Left unfinished when the engine last ended, and not taken up again since then (Unix milliseconds).
+
+    It goes on from where it was once it is resumed, or its file is added again.
+    """
+
+    since: int
+
+
 class Running(msgspec.Struct, frozen=True, tag=True):
     """At work since then (Unix milliseconds)."""
 
@@ -65,12 +74,12 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
 
 
 class Cancelled(msgspec.Struct, frozen=True, tag=True):
-    """Given up by the user."""
+    """Given up by the user, or because the recording is shorter than was asked for."""
 
     at: int
 
 
-JobState = Queued | Running | Pausing | Paused | Frozen | Writing | Done | Failed | Cancelled
+JobState = Queued | Stopped | Running | Pausing | Paused | Frozen | Writing | Done | Failed | Cancelled
 """What a job can be."""
 
 ENDED = (Done, Failed, Cancelled)

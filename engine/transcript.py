@@ -30,6 +30,11 @@ class Segment(msgspec.Struct, frozen=True):
     temperature: float = 0.0
 
 
+def text_of(segments: tuple[Segment, ...]) -> str:
+    """What is said in them, in one line."""
+    return " ".join(each.text.strip() for each in segments).strip()
+
+
 class Window(msgspec.Struct, frozen=True):
     """A decoded window: what is said in it, and the recipe that found it."""
 

@@ -9,7 +9,7 @@ from engine.changes import differ, direction, wanted_after
 from engine.commands import Options
 from engine.messages import Track
 from engine.recipe import Recipe
-from engine.states import Done, Failed, Frozen, JobState, Pausing, Running, Writing
+from engine.states import Done, Failed, Frozen, JobState, Pausing, Queued, Running, Writing
 from engine.timeline import Span, Spans, length, subtract, union
 
 LINES_KEPT = 200
@@ -87,6 +87,8 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
     covered_before: int = 0
     """Length covered before the engine started, which says nothing about today's speed."""
     worked_before: int = 0
+    is_brief: bool = False
+    """Whether its spans are left out: it had ended before the engine started, and the ledger has them."""
     is_lighter: bool = False
     listened_ms: int | None = None
     """Working time when the audio was last listened to; None when it was not in this sitting."""
@@ -177,14 +179,25 @@ QUIET = (ev.MemorySampled, ev.SpeechHeard, ev.ChunkStarted, ev.BatchStarted, ev.
 """Events too frequent or too small to be a line of the log."""
 
 
+def is_logged(event: ev.Event) -> bool:
+    """Whether an event is a line of the log; jobs that are only told anew are none."""
+    match event:
+        case ev.Written(partial=is_partial):
+            return not is_partial
+        case ev.JobAdded(state=state):
+            return isinstance(state, Queued)
+        case _:
+            return not isinstance(event, QUIET)
+
+
 def fold(view: View, entry: ev.Entry) -> View:
     """The view after one more event."""
     event = entry.event
+    log = (*view.log, LogLine(entry.seq, entry.at, event))[-LOG_KEPT:] if is_logged(event) else view.log
     if isinstance(event, ev.EngineStarted):
-        return View(seq=entry.seq, budget=event.budget)
-    changes: dict[str, object] = {"seq": entry.seq}
-    if not isinstance(event, QUIET) and not (isinstance(event, ev.Written) and event.partial):
-        changes["log"] = (*view.log, LogLine(entry.seq, entry.at, event))[-LOG_KEPT:]
+        # As a line it tells one sitting from the next.
+        return View(seq=entry.seq, budget=event.budget, log=log if view.log else ())
+    changes: dict[str, object] = {"seq": entry.seq, "log": log}
     match event:
         case ev.JobAdded():
             changes["jobs"] = (*(job for job in view.jobs if job.id != event.job), _added(event))
@@ -252,8 +265,11 @@ def _added(event: ev.JobAdded) -> JobView:
         covered=covered,
         gaps=union(progress.gaps),
         outputs=event.outputs,
+        lines=progress.lines,
+        last_words=progress.lines[-1].text if progress.lines else "",
         worked_ms=progress.worked_ms,
         worked_before=progress.worked_ms,
+        is_brief=progress.is_brief,
         covered_before=length(covered),
     )
 

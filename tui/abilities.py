@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from engine.commands import Cancel, Command, Move, Pause, Remove, Resume, Retry, Set
-from engine.states import ENDED, Done, Frozen, Paused, Pausing, Queued, Running, Writing
+from engine.states import ENDED, Done, Frozen, Paused, Pausing, Queued, Running, Stopped, Writing
 from engine.view import JobView
 from tui import parameters
 
@@ -31,8 +31,8 @@ def ability(action: str, job: JobView | None, jobs: Jobs) -> bool | None:
     return command_for(action, job, jobs) is not None or None
 
 
-def _is_paused(job: JobView | None) -> bool:
-    return job is not None and isinstance(job.state, Paused | Pausing | Frozen)
+def _can_go_on(job: JobView | None) -> bool:
+    return job is not None and isinstance(job.state, Paused | Pausing | Frozen | Stopped)
 
 
 def _pause(job: JobView, _: Jobs) -> Command | None:
@@ -46,11 +46,11 @@ def _freeze(job: JobView, _: Jobs) -> Command | None:
 def _park(job: JobView, _: Jobs) -> Command | None:
     if isinstance(job.state, Paused | Pausing) and job.state.how == "parked":
         return None
-    return Pause(job.id, "park") if isinstance(job.state, Queued | Running | Pausing | Paused | Frozen) else None
+    return None if isinstance(job.state, (*ENDED, Writing)) else Pause(job.id, "park")
 
 
 def _resume(job: JobView, _: Jobs) -> Command | None:
-    return Resume(job.id) if _is_paused(job) else None
+    return Resume(job.id) if _can_go_on(job) else None
 
 
 def _cancel(job: JobView, _: Jobs) -> Command | None:
@@ -91,8 +91,8 @@ def _set_batch(changed: Callable[[JobView], int | None]) -> Callable[[JobView, J
 
 
 ABILITIES = {
-    "pause": Ability(_pause, hidden=_is_paused),
-    "resume": Ability(_resume, hidden=lambda job: not _is_paused(job)),
+    "pause": Ability(_pause, hidden=_can_go_on),
+    "resume": Ability(_resume, hidden=lambda job: not _can_go_on(job)),
     "freeze": Ability(_freeze),
     "park": Ability(_park),
     "cancel": Ability(_cancel),

@@ -1,4 +1,4 @@
-"""The app: one reader of the engine's events, one tick that shows what they amount to, and the way commands go."""
+"""The app: one reader of the engine's news, one tick that shows what they amount to, and the way commands go."""
 
 import asyncio
 import logging
@@ -18,18 +18,22 @@ from textual.screen import Screen
 from textual.timer import Timer
 
 from engine import events as ev
-from engine.api import EngineAPI
-from engine.commands import Add, Command, CommandError, Options
-from engine.states import Done, Failed
-from engine.view import JobView, View, fold
+from engine.api import EngineAPI, Lost, News
+from engine.commands import Add, Command, CommandError, Options, Resume
+from engine.events import Entry
+from engine.states import Stopped
+from engine.view import View
 from tui import keys as bindings
 from tui import themes
+from tui.frame import Link
+from tui.notices import Notice, notices
+from tui.osc import notice as desktop_notice
+from tui.questions import go_on_question, parting, stop_question
 from tui.screens.add import AddScreen
-from tui.screens.confirm import ConfirmScreen, Question
 from tui.screens.main import MainScreen
-from tui.status import is_at_work
-from tui.text import clock as clocked
-from tui.text import count, name_of, plain
+from tui.screens.question import QuestionScreen
+from tui.sitting import Sitting
+from tui.text import plain
 
 _log = logging.getLogger(__name__)
 
@@ -43,8 +47,8 @@ BREATH = 200
 """Events after which other work has its turn, however many more wait."""
 CALM = (ev.MemorySampled, ev.SpeechHeard, ev.BatchStarted)
 """Events that can wait for the next tick."""
-TOASTS = 3
-"""More ended jobs than that at a time are told in one notice."""
+PATIENCE = 10.0
+"""Seconds for which the engine may be lost before the user is called."""
 
 
 def unix_ms() -> int:
@@ -52,8 +56,8 @@ def unix_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class ScribeApp(App[None]):
-    """The screen of an engine.
+class ScribeApp(App[str]):
+    """The screen of an engine; what it returns is a sentence for whoever leaves it, or nothing.
 
     Args:
         engine: where views and events come from, and commands go.
@@ -64,13 +68,16 @@ class ScribeApp(App[None]):
         theme: a theme's name, or ``auto``.
         keys: other keys for actions, by the actions' names.
         notes: sentences to show at the start.
+        bell: ring the terminal's bell when a job has ended or needs the user.
+        desktop: have the terminal show a notice of the desktop then, while it tells that nobody looks.
+        goodbye: why the engine has ended, in one sentence; asked for once it has.
     """
 
     TITLE = "scribetui"
     CSS_PATH = ["scribetui.tcss", "screens/main.tcss"]  # noqa: RUF012 - as Textual has it; a default screen's is not read
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]  # noqa: RUF012 - as Textual has it
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+q,ctrl+c", "quit", "Quit", id="quit-always", show=False, priority=True, system=True)
+        Binding("ctrl+q,ctrl+c", "detach", "Detach", id="detach-always", show=False, priority=True, system=True)
     ]
 
     def __init__(
@@ -84,6 +91,9 @@ class ScribeApp(App[None]):
         theme: str = "auto",
         keys: Mapping[str, str] | None = None,
         notes: Sequence[str] = (),
+        bell: bool = True,
+        desktop: bool = True,
+        goodbye: Callable[[], str] = lambda: "The engine has ended; the jobs go on where they were at the next start.",
     ) -> None:
         # Without colour the terminal keeps its own two, which needs Textual to leave them alone from the start.
         super().__init__(ansi_color=True if os.environ.get("NO_COLOR") is not None else None)
@@ -91,14 +101,15 @@ class ScribeApp(App[None]):
         self._clock = clock
         self._make_options = make_options or (lambda _: Options())
         self._notes = list(notes)
+        self._rings, self._shows_notices = bell, desktop
+        self._goodbye = goodbye
         self._main = MainScreen(host=plain(socket.gethostname() if host is None else host), ascii_only=ascii_only)
-        self._view = View()
-        self._shown: tuple[View, int] | None = None
+        self._sitting = Sitting()
+        self._shown: tuple[View, int, Link] | None = None
         self._soon: Timer | None = None
         self._applied_at = float("-inf")
         self._blurred_ticks = 0
-        self._ended: list[JobView] = []
-        self._quitting: ConfirmScreen | None = None
+        self._losing: Timer | None = None
         self.set_class(ascii_only, "-ascii")
         for each in themes.THEMES:
             self.register_theme(each)
@@ -136,30 +147,43 @@ class ScribeApp(App[None]):
         for note in self._notes:
             self.notify(plain(note), severity="error", timeout=10, markup=False)
 
-    # ---- events in
+    # ---- news in
 
     @work(group="engine", exclusive=True)
     async def _follow_engine(self) -> None:
-        """Fold what the engine says into the view until it ends; no widget is touched here."""
-        self._view, entries = self._engine.subscribe()
+        """Take in what the engine says until it ends; no pane is touched here."""
+        view, told = self._engine.subscribe()
+        self._sitting.begin(view)
         self._apply()
+        self.call_later(self._ask_to_go_on)
         read = 0
-        async for entry in entries:
-            self._view = fold(self._view, entry)
-            self._take_note(entry.event)
+        async for news in told:
+            was_lost = self._sitting.link.is_lost
+            self._sitting.take_in(news, self._clock())
+            self._heed(news, was_lost=was_lost)
             read += 1
             if read % BREATH == 0:
                 await asyncio.sleep(0)
         self._apply()
-        self.exit(message="The engine has ended. Start scribetui again to go on.")
+        self.exit(self._goodbye())
 
-    def _take_note(self, event: ev.Event) -> None:
-        if isinstance(event, ev.JobChanged) and isinstance(event.state, Done | Failed):
-            job = self._view.job(event.job)
-            if job is not None:
-                self._ended.append(job)
-        if self._ended or (self.app_focus and not isinstance(event, CALM)):
-            self._apply_soon()
+    def _heed(self, news: News, *, was_lost: bool) -> None:
+        match news:
+            case Entry(event=event):
+                if self._sitting.has_happened or (self.app_focus and not isinstance(event, CALM)):
+                    self._apply_soon()
+            case Lost():
+                if not was_lost:
+                    self._losing = self.set_timer(PATIENCE, self._tell_lost)
+                self._apply_soon()
+            case View():
+                if self._losing is not None:
+                    self._losing.stop()
+                    self._losing = None
+                if was_lost:
+                    self.notify("scribetui is back.", timeout=4, markup=False)
+                self._apply()
+                self.call_later(self._ask_to_go_on)
 
     # ---- the view out
 
@@ -167,6 +191,7 @@ class ScribeApp(App[None]):
         self._blurred_ticks = 0 if self.app_focus else self._blurred_ticks + 1
         if self._blurred_ticks % BLURRED_TICK == 0:
             self._apply()
+        self._ask_to_go_on()
 
     def _apply_soon(self) -> None:
         if self._soon is None:
@@ -180,40 +205,31 @@ class ScribeApp(App[None]):
             self._soon.stop()
             self._soon = None
         self._applied_at = time.monotonic()
-        now = self._clock()
-        if self._shown is None or self._shown[0] is not self._view or self._shown[1] != now // 1000:
-            self._shown = (self._view, now // 1000)
-            self._main.show(self._view, now)
-        self._tell_ended()
+        now, view, link = self._clock(), self._sitting.view, self._sitting.link
+        if self._shown is None or self._shown[0] is not view or self._shown[1:] != (now // 1000, link):
+            self._shown = (view, now // 1000, link)
+            self._main.show(view, now, link)
+        self._tell_happened()
 
-    def _tell_ended(self) -> None:
-        ended, self._ended = self._ended, []
-        if not ended:
-            return
-        self.bell()
-        if len(ended) > TOASTS:
-            failed = sum(isinstance(job.state, Failed) for job in ended)
-            self.notify(
-                f"{count(len(ended), 'job')} ended" + (f", {failed} of them failed" if failed else ""),
-                severity="error" if failed else "information",
-                markup=False,
-            )
-            return
-        for job in ended:
-            self._tell(job)
+    # ---- the user's attention
 
-    def _tell(self, job: JobView) -> None:
-        name = name_of(job.path)
-        match job.state:
-            case Failed(error=error):
-                self.notify(plain(error), title=f"{name} failed", severity="error", timeout=15, markup=False)
-            case Done(gaps=gaps) if gaps:
-                told = f"{clocked(gaps)} could not be transcribed."
-                self.notify(told, title=f"{name} is done, with gaps", severity="warning", timeout=15, markup=False)
-            case _:
-                files = [count(len(job.outputs), "file")] if job.outputs else []
-                told = ", ".join([*files, f"in {clocked(job.worked_ms)}"])
-                self.notify(told, title=f"{name} is done", timeout=8, markup=False)
+    def _tell_happened(self) -> None:
+        if self._sitting.has_happened:
+            self._tell(*notices(self._sitting.take_happened()))
+
+    def _tell_lost(self) -> None:
+        text = f"{plain(self._sitting.link.why)} It is tried again and again."
+        self._tell(Notice("scribetui's host is lost", text, "warning", 15))
+
+    def _tell(self, *told: Notice) -> None:
+        """Show notices, and call the user by bell and desktop as far as they want that."""
+        if self._rings:
+            self.bell()
+        for each in told:
+            self.notify(each.text, title=each.title, severity=each.severity, timeout=each.seconds, markup=False)
+            # A terminal that never tells of its focus counts as one that has it.
+            if self._shows_notices and not self.app_focus and self._driver is not None:
+                self._driver.write(desktop_notice(each.title or self.TITLE, each.text, os.environ))
 
     # ---- commands out
 
@@ -240,21 +256,62 @@ class ScribeApp(App[None]):
     async def _add(self, path: str) -> int | None:
         return await self._engine.submit(Add(path=path, options=self._make_options(path)))
 
-    # ---- the program
-
-    async def action_quit(self) -> None:
-        """Leave at once where nothing is at work or the user has been asked; else ask."""
-        if self._quitting is not None or not any(is_at_work(job.state) for job in self._view.jobs):
-            self.exit()
+    def _ask_to_go_on(self) -> None:
+        """Ask what becomes of jobs that were left unfinished, once for each; never over something else that is open."""
+        found = self._sitting.take_unfinished() if self.screen is self._main else []
+        if not found:
             return
 
-        def answered(is_sure: bool | None) -> None:
-            self._quitting = None
-            if is_sure:
-                self.exit()
+        def answered(answer: str | None) -> None:
+            if answer == "go_on":
+                self.run_worker(self._resume([job.id for job in found]), group="commands")
 
-        self._quitting = ConfirmScreen(QUIT)
-        self.push_screen(self._quitting, answered)
+        self.push_screen(QuestionScreen(go_on_question(found)), answered)
+
+    async def _resume(self, jobs: Sequence[int]) -> None:
+        """Let jobs go on in this order, as far as nobody else has seen to them; each refusal is told once."""
+        refusals = dict[str, None]()
+        for number in jobs:
+            job = self._sitting.view.job(number)
+            if job is not None and isinstance(job.state, Stopped):
+                try:
+                    await self._engine.submit(Resume(number))
+                except CommandError as error:
+                    refusals[str(error)] = None
+        for refusal in refusals:
+            self.notify(plain(refusal), severity="error", markup=False)
+        self._apply()
+
+    @on(MainScreen.StopAsked)
+    def _stop_asked(self) -> None:
+        def answered(answer: str | None) -> None:
+            if answer in ("after", "now"):
+                self.run_worker(self._stop(now=answer == "now"), group="commands")
+
+        question = stop_question(self._sitting.view, is_stopping=self._sitting.link.is_stopping)
+        self.push_screen(QuestionScreen(question), answered)
+
+    async def _stop(self, *, now: bool) -> None:
+        """Have the engine end; what it does until then goes on being shown."""
+        self._sitting.set_stopping(True)
+        self._apply()
+        try:
+            await self._engine.stop(now=now)
+        except CommandError as error:
+            self._sitting.set_stopping(False)
+            self.notify(plain(str(error)), severity="error", markup=False)
+        self._apply()
+
+    # ---- the program
+
+    def action_detach(self) -> None:
+        """Leave at once; the jobs go on."""
+        link = self._sitting.link
+        self.exit(parting(self._sitting.view, is_lost=link.is_lost, is_stopping=link.is_stopping))
+
+    async def action_quit(self) -> None:
+        """Leave, as Textual calls it."""
+        self.action_detach()
 
     def _fatal_error(self) -> None:
         """End after a fault of our own: the traceback goes to the log, the user gets a sentence."""
@@ -270,11 +327,3 @@ class ScribeApp(App[None]):
         for command in super().get_system_commands(screen):
             if command.title in ("Theme", "Screenshot"):
                 yield command
-
-
-QUIT = Question(
-    title="Quit while a job is at work?",
-    text="The work stops after the batches under way, and goes on from there at the next start. Nothing is lost.",
-    yes="Quit",
-    no="Stay",
-)

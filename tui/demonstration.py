@@ -8,12 +8,13 @@ from pathlib import Path
 
 import typer
 
+from engine.assembly import assemble
 from engine.demo import make_demo
 from engine.home import Home
 from engine.ledger import Ledger
 from engine.settings import Settings
-from engine.states import Done
-from tui import headless, setup
+from engine.states import ENDED, Done
+from tui import ending, headless, listing, setup
 from tui.text import plain
 
 FOLDER = "scribetui-demo"
@@ -36,18 +37,29 @@ def run(settings: Settings, folder: Path | None, *, screen: bool) -> int:
     typer.echo(f"Spoken: {plain(str(media))}", err=True)
     home = Home(folder / ".state")
     asked = {"model": "tiny.en", "language": "en", "out": str(folder)}
+    _end_idle_host(home)
     if home.holder() is None:
         _begin_anew(home)
     if screen and sys.stdout.isatty() and sys.stdin.isatty():
         setup.open_screen(home, settings, [str(media)], asked)
+        _end_idle_host(home)
         status = 0
     else:
+        options = setup.options(settings, asked)
         with home.lock():
-            engine = setup.engine(home, settings)
-            options = setup.options(settings, asked)
-            status = asyncio.run(headless.run(engine, [(str(media), options)], as_json=False))
+            engine = assemble(home, settings, go_on=False)
+            status = asyncio.run(headless.in_foreground(engine, [(str(media), options)], as_json=False))
     _show(media.with_suffix(".txt"))
     return status
+
+
+def _end_idle_host(home: Home) -> None:
+    """Nobody will come back to the host of a demonstration that is over; another one that begins just now is none."""
+    if home.holder() is None or not listing.has_host(home):
+        return
+    jobs = listing.standing(home).view.jobs
+    if jobs and all(isinstance(job.state, ENDED) for job in jobs):
+        ending.stop(home, now=False, say=lambda _: None)
 
 
 def _begin_anew(home: Home) -> None:

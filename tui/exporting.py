@@ -1,5 +1,6 @@
 """``scribetui export``: a job's transcript in any format, as far as it has come, from the ledger."""
 
+import os
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -50,6 +51,7 @@ def export(home: Home, job: int, formats: Sequence[str], out: Path | None) -> tu
     except LedgerError as error:
         raise ExportError(str(error) if home.ledger.exists() else f"There is no job {job} yet.") from error
     try:
-        return write_files(transcript, base, formats, partial=False)
+        # The job may be writing the very same files at this moment.
+        return write_files(transcript, base, formats, partial=False, writer=f"export {os.getpid()}")
     except WriteError as error:
         raise ExportError(str(error)) from error

@@ -39,6 +39,7 @@ WAITING = "·"
 GIVEN_UP = "–"
 WARNING = "!"
 ALIVE = "●"
+LOST = "○"
 
 RULE = "─"
 DIVIDER = "│"
@@ -52,7 +53,7 @@ _TO_ASCII = str.maketrans(
     {
         **dict(zip(CELLS.values(), "-#_.+=>X", strict=True)),
         **dict(zip(MARKS.values(), 'v^*@"', strict=True)),
-        **dict(zip((SELECTED, OK, ALIVE, DIVIDER, BAR, LIMIT, ELLIPSIS, NONE), "*vo|=-~-", strict=True)),
+        **dict(zip((SELECTED, OK, ALIVE, LOST, DIVIDER, BAR, LIMIT, ELLIPSIS, NONE), "*vo?|=-~-", strict=True)),
         **dict(zip("→×␊␍␉␛", ">x????", strict=True)),
     }
 )

@@ -48,9 +48,10 @@ NEXT_PANE = _hidden("tab", "app.focus_next", "Next pane", id="next_pane", toolti
 BACK = _hidden("escape", "leave", "Back", id="back", tooltip="go back to the jobs")
 
 HELP = Binding("question_mark", "help", "Help", id="help", key_display="?", tooltip="all keys, and what the signs mean")
-QUIT = Binding("q", "app.quit", "Quit", id="quit", tooltip="leave; work goes on at the next start")
+DETACH = Binding("q", "app.detach", "Detach", id="detach", tooltip="leave; the jobs go on in the background")
+STOP = Binding("Q", "stop", "Stop", id="stop", tooltip="end the work, too: after this batch, or at once")
 
-KEPT = (HELP, QUIT)
+KEPT = (HELP, DETACH)
 """What the key bar shows however narrow it is."""
 MAIN: tuple[Binding, ...] = (
     *(
@@ -71,6 +72,7 @@ MAIN: tuple[Binding, ...] = (
         EARLIER,
         LATER,
         REMOVE,
+        STOP,
     ),
     *(UP, DOWN, PAGE_UP, PAGE_DOWN, NEXT_PANE, BACK),
     *KEPT,
@@ -80,7 +82,7 @@ SECTIONS: Mapping[str, tuple[Binding, ...]] = {
     "The selected job": (PAUSE, RESUME, FREEZE, PARK, CANCEL, RETRY, SHORTER, LONGER, SMALLER, LARGER),
     "The queue": (ADD, REMOVE, UP, DOWN, EARLIER, LATER),
     "In sight": (COPY, TIME, FOLLOW, PAGE_UP, PAGE_DOWN, NEXT_PANE, BACK),
-    "The program": KEPT,
+    "The program": (*KEPT, STOP),
 }
 """In the order of the help."""
 

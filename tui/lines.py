@@ -25,6 +25,7 @@ StyleName = Literal[
     "bar",
     "graph",
     "limit",
+    "stale",
     "chunk-pending",
     "chunk-running",
     "chunk-done",
@@ -94,6 +95,12 @@ def fitted(whole: Line, width: int) -> Line:
             runs.append(Run(text, run.style))
             break
     return line(*runs, base=whole.base)
+
+
+def greyed(whole: Line) -> Line:
+    """The line as one that is out of date: all in grey but what tells where one is, and that it is so."""
+    kept: tuple[StyleName, ...] = ("title", "marker", "key", "faint", "stale")
+    return line(*(run if run.style in kept else Run(run.text, "dim") for run in whole.runs), base=whole.base)
 
 
 def spread(left: Line, right: Line, width: int, fill: Run) -> Line:

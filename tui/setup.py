@@ -1,5 +1,6 @@
-"""Putting an engine together from home and settings, and opening the screen on it."""
+"""Options from the settings, and the screen opened on the host."""
 
+import importlib
 import logging
 import os
 import signal
@@ -8,11 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from logging.handlers import RotatingFileHandler
 from typing import Any
 
+from engine.api import EngineAPI
 from engine.commands import Add, CommandError, Options
-from engine.engine import Engine
 from engine.home import Home
 from engine.models import ModelMissing
-from engine.settings import Settings, SettingsError, budget_bytes, environment, policy, resolve
+from engine.settings import Settings, SettingsError, resolve
 from tui.text import plain
 
 
@@ -26,66 +27,66 @@ def options(settings: Settings, asked: Mapping[str, Any]) -> Options:
     return resolve(settings, asked)
 
 
-def engine(home: Home, settings: Settings, *, only_added: bool = False) -> Engine:
-    """An engine over a home whose lock is held; faults go to its log."""
-    handler = RotatingFileHandler(home.logs / "engine.log", maxBytes=2**20, backupCount=1, delay=True)
-    logging.basicConfig(handlers=[handler], level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
-    os.environ.update(environment(settings))
-    return Engine(
-        home,
-        policy=policy(settings),
-        budget=budget_bytes(settings),
-        only_added=only_added,
-        keep_awake=settings.power.keep_awake,
-    )
-
-
 def open_screen(home: Home, settings: Settings, paths: Sequence[str], asked: Mapping[str, Any]) -> None:
-    """Queue the paths and show the screen until it is left; the batches under way are finished then.
+    """Queue the paths and show the screen until it is left; the jobs go on in the host, which is started if need be.
 
     Raises:
         SettingsError: a value cannot be.
         ModelMissing: the model is not on this machine and may not be fetched.
-        HomeError: another process holds the home, or it cannot be used.
+        HomeError: no host can be had, or the home cannot be used.
     """
     from tui.environment import prepare_environment
 
     prepare_environment()
     import asyncio
 
-    from tui.app import ScribeApp
+    last_words = asyncio.run(_show(home, settings, [os.path.abspath(path) for path in paths], asked))
+    if last_words:
+        print(plain(last_words), file=sys.stderr)
+
+
+async def _show(home: Home, settings: Settings, paths: Sequence[str], asked: Mapping[str, Any]) -> str | None:
+    """Attach, show the screen, and leave; what to say to the user then."""
+    import asyncio
+
+    from engine.remote import Remote
 
     given = options(settings, asked)
+    faults = RotatingFileHandler(home.logs / "screen.log", maxBytes=2**20, backupCount=1, delay=True)
+    logging.basicConfig(handlers=[faults], level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    # Textual takes a while to import, and so does a host to start.
+    screen = asyncio.create_task(asyncio.to_thread(importlib.import_module, "tui.app"))
+    async with await Remote.attach(home, tell=_tell) as remote:
+        await screen
+        from tui.app import ScribeApp
 
-    async def serve() -> None:
-        work = engine(home, settings)
-        async with work:
-            refused = await _add(work, paths, given)
-            app = ScribeApp(
-                work,
-                make_options=_maker(settings, asked),
-                ascii_only=_is_ascii(settings),
-                theme=settings.screen.theme,
-                keys=settings.screen.keys,
-                notes=refused,
-            )
-            await app.run_async(mouse=settings.screen.mouse)
-            if any(worker.stage == "transcribe" for worker in work.view.workers):
-                asyncio.get_running_loop().add_signal_handler(signal.SIGINT, work.kill)
-                print("Finishing the batches under way; press ctrl+c to stop at once.", file=sys.stderr)
-        if work.error is not None:
-            print(plain(work.error), file=sys.stderr)
-
-    with home.lock():
-        asyncio.run(serve())
+        app = ScribeApp(
+            remote,
+            make_options=_maker(settings, asked),
+            ascii_only=_is_ascii(settings),
+            theme=settings.screen.theme,
+            keys=settings.screen.keys,
+            notes=await _add(remote, paths, given),
+            bell=settings.notify.bell,
+            desktop=settings.notify.desktop,
+            goodbye=lambda: remote.goodbye,
+        )
+        # Whoever ends the screen means no more than that. A hang-up leaves no terminal to put in order.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, app.action_detach)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        return await app.run_async(mouse=settings.screen.mouse)
 
 
-async def _add(work: Engine, paths: Sequence[str], given: Options) -> list[str]:
+def _tell(text: str) -> None:
+    print(plain(text), file=sys.stderr)
+
+
+async def _add(engine: EngineAPI, paths: Sequence[str], given: Options) -> list[str]:
     """Queue the paths; a sentence for each that cannot be."""
     refused = []
     for path in paths:
         try:
-            await work.submit(Add(path=path, options=given))
+            await engine.submit(Add(path=path, options=given))
         except CommandError as error:
             refused.append(str(error))
     return refused

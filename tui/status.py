@@ -13,6 +13,7 @@ from engine.states import (
     Pausing,
     Queued,
     Running,
+    Stopped,
     Writing,
 )
 from engine.timeline import length
@@ -34,6 +35,8 @@ def job_status(job: JobView, view: View) -> Status:
     match job.state:
         case Queued():
             return Status("queued", glyphs.WAITING, "dim")
+        case Stopped():
+            return Status("stopped", glyphs.PAUSED, "warn")
         case Running():
             return Status(_running_word(job, view), glyphs.RUNNING, "active")
         case Pausing():
@@ -88,6 +91,11 @@ _WAITING = Status("waiting", glyphs.WAITING, "dim")
 _DONE = Status("done", glyphs.OK, "good")
 
 
+def share_done(job: JobView) -> float | None:
+    """How much of the job is done, 0 to 1; None where only the ledger knows: it was given up in an earlier sitting."""
+    return None if job.is_brief and not isinstance(job.state, Done) else job.fraction
+
+
 def stages(job: JobView, view: View, now: int) -> tuple[StageStatus, ...]:
     """The stages of a job in the order of the data's flow."""
     return (_listen(job, view, now), _transcribe(job, view, now), _write(job, now))
@@ -101,6 +109,8 @@ def _resting(job: JobView, *, was_at_it: bool) -> Status:
                 return Status("paused", glyphs.PAUSED, "warn")
             case Frozen():
                 return Status("frozen", glyphs.PAUSED, "warn")
+            case Stopped():
+                return Status("stopped", glyphs.PAUSED, "warn")
             case Failed():
                 return Status("failed", glyphs.FAILED, "bad")
             case Cancelled():
@@ -133,7 +143,7 @@ def _listen(job: JobView, view: View, now: int) -> StageStatus:
 def _transcribe(job: JobView, view: View, now: int) -> StageStatus:
     settled = job.covered_ms + length(job.gaps)
     is_through = _is_transcribed(job) or isinstance(job.state, Done)
-    fraction = 1.0 if is_through else job.fraction
+    fraction = 1.0 if is_through else share_done(job)
     took = None
     if job.transcribing_from is not None:
         until = job.worked(now) - (job.wrote_ms or 0)
@@ -145,7 +155,8 @@ def _transcribe(job: JobView, view: View, now: int) -> StageStatus:
     elif isinstance(job.state, Running | Pausing) and (job.running or worker_of("transcribe", view) is not None):
         status = _active(job, "transcribe", view)
     else:
-        was_at_it = settled > 0 or bool(job.running) or (isinstance(job.state, Failed) and job.heard_all)
+        has_begun = settled > 0 or bool(job.running) or job.is_brief
+        was_at_it = has_begun or (isinstance(job.state, Failed) and job.heard_all)
         status = _resting(job, was_at_it=was_at_it)
     return StageStatus("transcribe", status, fraction, took)
 
@@ -161,4 +172,4 @@ def _write(job: JobView, now: int) -> StageStatus:
 
 
 def _is_transcribed(job: JobView) -> bool:
-    return job.heard_all and job.covered_ms + length(job.gaps) >= job.to_cover_ms
+    return job.heard_all and not job.is_brief and job.covered_ms + length(job.gaps) >= job.to_cover_ms

@@ -17,6 +17,7 @@ from engine.states import (
     Pausing,
     Queued,
     Running,
+    Stopped,
     Writing,
 )
 from tui.text import chunk_length, clock, count, name_of, plain, size, stretch, took
@@ -132,6 +133,8 @@ def _state(state: JobState) -> Wording:
     match state:
         case Queued():
             return Wording("waiting in the queue", Severity.QUIET)
+        case Stopped():
+            return Wording("left unfinished; it goes on once it is resumed")
         case Running():
             return Wording("running")
         case Pausing(how=how, reason=reason):

@@ -17,10 +17,10 @@ import psutil
 from engine.executors.base import Deliver
 from engine.executors.logs import LOG_LIMIT, Logs
 from engine.executors.strays import MARK, end_strays
-from engine.executors.wire import TooLong, Wire
 from engine.machine.stimuli import FromWorker, WorkerGone
 from engine.messages import Down, Load, Release, Up
 from engine.recipe import FailureKind
+from engine.wire import UNREADABLE, TooLong, Wire
 
 _log = logging.getLogger(__name__)
 
@@ -166,6 +166,9 @@ class SubprocessExecutor:
             reason = f"The worker could not be started: {error.strerror or error}."
         except RuntimeError as error:  # the system has no thread left to wait for it with
             reason = f"The worker could not be started: {error}."
+        except Exception as error:  # whatever it is, whoever waits for the worker has to hear of its end
+            _log.exception("a fault in talking to worker %d", number)
+            reason = f"A fault in scribetui ended the worker ({type(error).__name__}: {error})."
         finally:
             worker.pid = None
             del self._workers[number]
@@ -256,7 +259,7 @@ async def _listen(worker: int, wire: Wire, deliver: Deliver) -> None:
             raise _BrokenOff("The worker broke off in the middle of a message.")
         try:
             message = _to_up(line)
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             _log.warning("worker %d said %r: %s", worker, line[:200], str(error)[:200])
             raise _Nonsense(
                 "The worker sent something that is no message, so it was ended; its log may tell."

@@ -132,7 +132,9 @@ def main() -> None:
     os.set_inheritable(connection.fileno(), False)
     out = Outbox(connection)
     lines = connection.makefile("rb")
-    first = _to_down(lines.readline())
+    if not (line := lines.readline()):
+        os._exit(0)  # the engine was gone before it said anything
+    first = _to_down(line)
     if not isinstance(first, Load):
         raise SystemExit("a worker is first told what to load")
     threading.Thread(target=beat, args=(out,), daemon=True).start()

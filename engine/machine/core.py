@@ -22,19 +22,18 @@ from engine.machine.stimuli import (
 from engine.memory import Memory
 from engine.messages import Drop, Release
 from engine.recipe import Failure, FailureKind, Policy, Recipe
-from engine.states import ENDED, Frozen, JobState
+from engine.states import ENDED, Frozen, JobState, Queued, Stopped
 from engine.timeline import Span
 
 
 class Core:
     """The machine's data, and the instructions gathered while a stimulus is handled."""
 
-    def __init__(self, policy: Policy, stages: dict[str, str], cache: str, *, only_added: bool) -> None:
+    def __init__(self, policy: Policy, stages: dict[str, str], cache: str, *, go_on: bool) -> None:
         self.policy = policy
         self.stages = stages
         self.cache = cache
-        self.only_added = only_added
-        self.eligible: set[int] = set()
+        self.go_on = go_on
         self.jobs: dict[int, Job] = {}
         self.order: list[int] = []
         self.workers: dict[int, Worker] = {}
@@ -71,10 +70,6 @@ class Core:
         """The one job that is running, pausing or being written."""
         return next((self.jobs[each] for each in self.order if isinstance(self.jobs[each].state, AT_WORK)), None)
 
-    def may_run(self, job: Job) -> bool:
-        """Whether this sitting is about the job at all."""
-        return not self.only_added or job.id in self.eligible
-
     def worker(self, stage: ev.StageName) -> Worker | None:
         """The worker of a stage, ending ones included."""
         return next((each for each in self.workers.values() if each.stage == stage), None)
@@ -104,12 +99,16 @@ class Core:
                 id=job.id,
                 source=job.source,
                 options=job.options,
-                state=job.state,
+                state=self.kept_state(job),
                 position=self.order.index(job.id),
                 outputs=job.outputs,
                 worked_ms=job.worked_ms,
             )
         )
+
+    def kept_state(self, job: Job) -> JobState:
+        """A job's state as the ledger keeps it: a stopped one still waits, should the next sitting want to go on."""
+        return Queued() if isinstance(job.state, Stopped) else job.state
 
     def save_order(self) -> None:
         """Record and tell the order of the queue."""

@@ -109,6 +109,17 @@ class Job:
         """Whether nothing is left to listen to or to transcribe."""
         return (self.heard_all or self.is_cut_off) and not self.pending and not self.sent
 
+    @property
+    def is_too_short(self) -> bool:
+        """Whether the recording is shorter than was asked for; its end alone tells, for headers are often wrong."""
+        return self.heard_all and not self.is_long_enough
+
+    @property
+    def is_long_enough(self) -> bool:
+        """Whether the recording may be transcribed: of one that is cut off nobody knows how long it was."""
+        is_begun = bool(self.covered or self.sent)
+        return self.heard >= self.options.min_duration_ms or self.is_cut_off or is_begun
+
     def speech_within(self, spans: Iterable[Span]) -> tuple[Span, ...]:
         """Where speech was heard within these windows, in order."""
         found = []

@@ -24,7 +24,7 @@ from engine.machine.stimuli import (
     WriteFailed,
 )
 from engine.recipe import Policy
-from engine.states import ENDED, Frozen, Paused, Pausing, Queued, Running, Writing
+from engine.states import ENDED, Frozen, JobState, Paused, Pausing, Queued, Running, Stopped, Writing
 
 STAGES = {
     "listen": "engine.stages.listen:Listen",
@@ -40,7 +40,7 @@ class Machine:
         policy: how failures are answered.
         cache: the folder for decoded audio, only ever named in instructions.
         stages: import paths to use in place of ``STAGES``.
-        only_added: run only jobs that were asked for since the start, not all that the ledger has waiting.
+        go_on: whether jobs that an earlier sitting left unfinished go on by themselves; else they are stopped.
     """
 
     def __init__(
@@ -49,9 +49,9 @@ class Machine:
         cache: str = "cache",
         stages: dict[str, str] | None = None,
         *,
-        only_added: bool = False,
+        go_on: bool = True,
     ) -> None:
-        self._core = Core(policy or Policy(), STAGES | (stages or {}), cache, only_added=only_added)
+        self._core = Core(policy or Policy(), STAGES | (stages or {}), cache, go_on=go_on)
 
     def handle(self, stimulus: Stimulus, now: int) -> list[Instruction]:
         """Take in one stimulus at a time (Unix milliseconds), and say what is to be done, in order."""
@@ -112,6 +112,8 @@ class Machine:
         if not isinstance(job.state, Running | Pausing | Frozen):
             assert not job.sent, f"{story} has windows at the worker"
             assert not job.attempts, f"{story} has attempts"
+        if isinstance(job.state, Stopped):
+            assert not self._core.go_on, f"{story} though it may go on"
         if isinstance(job.state, Writing):
             assert job.is_transcribed, f"{story} before all is transcribed"
         if isinstance(job.state, ENDED):
@@ -129,16 +131,25 @@ def _restored(core: Core, stimulus: Restored, now: int) -> None:
     core.tell(ev.EngineStarted(stimulus.budget))
     for record in stimulus.jobs:
         job = core.revive(record)
-        before = job.state
-        if isinstance(before, Running | Writing):
-            job.state = Queued()
-        elif isinstance(before, Pausing):
-            job.state = Paused(now, before.how, before.reason)
-        elif isinstance(before, Frozen):
-            job.state = Paused(now, "parked")
+        job.state = _taken_up(core, record.state, now)
         core.announce(job, record.progress)
-        if job.state != before:
+        if core.kept_state(job) != record.state:
             core.save(job)
+
+
+def _taken_up(core: Core, left: JobState, now: int) -> JobState:
+    """What becomes of a job that an earlier sitting left in this state."""
+    match left:
+        case Frozen():
+            return Paused(now, "parked")
+        case Pausing(how=how, reason=reason):
+            left = Paused(now, how, reason)
+        case Stopped() | Running() | Writing():
+            left = Queued()
+        case _:
+            pass
+    goes_on_by_itself = isinstance(left, Queued) or (isinstance(left, Paused) and left.reason)
+    return Stopped(now) if goes_on_by_itself and not core.go_on else left
 
 
 def _ticked(core: Core, stimulus: Ticked, now: int) -> None:

@@ -11,7 +11,7 @@ from engine.commands import CommandError
 from engine.machine import governor, resting
 from engine.machine.core import Core
 from engine.machine.holdings import Job
-from engine.machine.stimuli import Answer, Asked, ForgetJob, SaveGaps, Source
+from engine.machine.stimuli import Answer, Asked, ForgetJob, Known, SaveGaps, SaveKnown, Source
 from engine.states import (
     ENDED,
     Cancelled,
@@ -20,6 +20,7 @@ from engine.states import (
     Pausing,
     Queued,
     Running,
+    Stopped,
     Writing,
 )
 
@@ -34,7 +35,7 @@ def asked(core: Core, stimulus: Asked, now: int) -> None:
     try:
         job = handler(core, stimulus, now)
     except CommandError as error:
-        core.do(Answer(stimulus.token, None, str(error)))
+        core.do(Answer(stimulus.token, None, str(error), error.is_known))
     else:
         core.do(Answer(stimulus.token, job))
 
@@ -50,19 +51,39 @@ def _add(core: Core, stimulus: Asked, now: int) -> int:
     command, source = stimulus.command, stimulus.source
     assert isinstance(command, cmd.Add)
     assert source is not None
-    known = find_same(core, source, command.options)
-    if known is not None:
-        core.eligible.add(known.id)
-        _go_on(core, known, command.options, stimulus.progress, now)
-        return known.id
+    if command.is_found:
+        _check_new(core, source, stimulus.known)
+    same = find_same(core, source, command.options)
+    if same is not None:
+        _go_on(core, same, command.options, stimulus.progress, now)
+        _remember(core, same, stimulus.fingerprint, now)
+        return same.id
     job = Job(core.next_job, source, command.options, command.options.recipe, Queued())
     core.next_job += 1
     core.jobs[job.id] = job
     core.order.append(job.id)
-    core.eligible.add(job.id)
     core.announce(job, ev.Progress())
     core.save(job)
+    _remember(core, job, stimulus.fingerprint, now)
     return job.id
+
+
+def _check_new(core: Core, source: Source, known: Known | None) -> None:
+    """Refuse a file that nobody named, if its content is known."""
+    listed = next((job for job in core.jobs.values() if job.source == source), None)
+    if listed is not None:  # ledgers of earlier versions know of no contents, but of their files
+        known = Known(listed.source.path, listed.id)
+    if known is None:
+        return
+    job = f"job {known.job}" if known.job in core.jobs else f"job {known.job}, which was taken off the list"
+    what = "is known" if known.path == source.path else f"has the content of {known.path}, which is known"
+    raise CommandError(f"{source.path}: {what} already ({job}); add it yourself to have it done again.", is_known=True)
+
+
+def _remember(core: Core, job: Job, fingerprint: str, now: int) -> None:
+    """From now on the content of the job's file is known."""
+    if fingerprint:
+        core.do(SaveKnown(fingerprint=fingerprint, path=job.source.path, job=job.id, at=now))
 
 
 def find_same(core: Core, source: Source, options: cmd.Options) -> Job | None:
@@ -79,10 +100,12 @@ def _go_on(core: Core, job: Job, options: cmd.Options, progress: ev.Progress | N
     if isinstance(job.state, ENDED):
         job.options, job.recipe = options, options.recipe
         _requeue(core, job, progress or ev.Progress(), now)
-    elif isinstance(job.state, Queued | Paused):
+    elif isinstance(job.state, Queued | Stopped | Paused):
+        is_changed = (job.recipe, job.options.recipe) != (options.recipe, options.recipe)
         job.options, job.recipe = options, options.recipe
-        core.tell(ev.RecipeChanged(job=job.id, recipe=job.recipe, at=governor.reached(job), reason=ev.ASKED))
-        if isinstance(job.state, Paused):
+        if is_changed:
+            core.tell(ev.RecipeChanged(job=job.id, recipe=job.recipe, at=governor.reached(job), reason=ev.ASKED))
+        if not isinstance(job.state, Queued):
             core.enter(job, Queued(), now)
         core.save(job)
     elif isinstance(job.state, Pausing | Frozen):
@@ -106,9 +129,11 @@ def _retry(core: Core, stimulus: Asked, now: int) -> int:
     job = _find(core, stimulus.command.job)  # type: ignore[union-attr]
     if not isinstance(job.state, ENDED):
         raise CommandError(f"Job {job.id} has not ended, so there is nothing to retry yet.")
+    progress = stimulus.progress or ev.Progress()
     job.recipe = job.options.recipe
-    core.eligible.add(job.id)
-    _requeue(core, job, stimulus.progress or ev.Progress(), now)
+    if progress.heard_all and progress.heard < job.options.min_duration_ms:  # it was too short, and is wanted now
+        job.options = msgspec.structs.replace(job.options, min_duration_ms=0)
+    _requeue(core, job, progress, now)
     return job.id
 
 
@@ -123,14 +148,13 @@ def _pause(core: Core, stimulus: Asked, now: int) -> int:
 def _resume(core: Core, stimulus: Asked, now: int) -> int:
     job = _find(core, stimulus.command.job)  # type: ignore[union-attr]
     match job.state:
-        case Paused():
-            core.eligible.add(job.id)
+        case Paused() | Stopped():
             job.not_before = 0
             core.enter(job, Queued(), now)
         case Pausing() | Frozen():
             core.enter(job, Running(now), now)
         case Queued() | Running() | Writing():
-            core.eligible.add(job.id)
+            pass
         case _:
             raise CommandError(f"Job {job.id} has ended; retry it instead.")
     return job.id

@@ -4,7 +4,7 @@ from engine.commands import CommandError
 from engine.machine.core import Core
 from engine.machine.holdings import Job, Worker
 from engine.recipe import FailureKind
-from engine.states import Frozen, Paused, Pausing, Queued, Rest, Running, Writing
+from engine.states import Frozen, Paused, Pausing, Queued, Rest, Running, Stopped, Writing
 
 PARKED = "parked: its memory is given back"
 
@@ -25,7 +25,7 @@ def pause(core: Core, job: Job, how: str, now: int) -> None:
                 core.freeze(worker)
         case Frozen() if how == "freeze":
             pass
-        case Queued():
+        case Queued() | Stopped():
             core.enter(job, Paused(now, rest), now)
         case Running():
             hold(core, job, now, rest=rest)
@@ -76,7 +76,7 @@ def advance(core: Core, now: int) -> None:
 
 def is_waiting(core: Core) -> bool:
     """Whether a job will go on by itself."""
-    return any(isinstance(job.state, Paused) and job.state.reason and core.may_run(job) for job in core.jobs.values())
+    return any(isinstance(job.state, Paused) and job.state.reason for job in core.jobs.values())
 
 
 def keeps_warm(core: Core, worker: Worker) -> bool:

@@ -10,7 +10,7 @@ from engine.machine.stimuli import SendTo, StartWorker, WriteFiles
 from engine.messages import Lanes, Load, Run, Work
 from engine.planner import next_chunk
 from engine.recipe import Recipe
-from engine.states import Frozen, Paused, Pausing, Queued, Running, Writing
+from engine.states import Cancelled, Frozen, Paused, Pausing, Queued, Running, Writing
 from engine.timeline import Span
 
 AHEAD = 2
@@ -41,7 +41,7 @@ def advance(core: Core, now: int) -> None:
 def _next_job(core: Core) -> Job | None:
     for number in core.order:
         job = core.jobs[number]
-        if isinstance(job.state, Queued) and core.may_run(job):
+        if isinstance(job.state, Queued):
             return job
     return None
 
@@ -72,6 +72,9 @@ def _end_idle_workers(core: Core, now: int) -> None:
 
 
 def _run(core: Core, job: Job, now: int) -> None:
+    if job.is_too_short:
+        _turn_away(core, job, now)
+        return
     if job.is_transcribed:
         core.stop(job)
         core.enter(job, Writing(now), now)
@@ -83,8 +86,23 @@ def _run(core: Core, job: Job, now: int) -> None:
         return
     if (not job.heard_all and not job.is_cut_off) or not job.audio_ready:
         _listen(core, job)
+    if not job.is_long_enough:
+        return
     governor.admit(core, job)
     _transcribe(core, job, now)
+
+
+def _turn_away(core: Core, job: Job, now: int) -> None:
+    """Give a recording up that is shorter than was asked for."""
+    length, wanted = job.heard / 1000, job.options.min_duration_ms / 1000
+    core.tell(
+        ev.Warning(
+            job.id,
+            f"The recording is {length:g} s long and only those of at least {wanted:g} s were asked for, "
+            "so it is not transcribed; retry it to have it done all the same.",
+        )
+    )
+    core.enter(job, Cancelled(now), now)
 
 
 def _listen(core: Core, job: Job) -> None:

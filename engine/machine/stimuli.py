@@ -28,6 +28,13 @@ class Source(msgspec.Struct, frozen=True):
     mtime_ns: int
 
 
+class Known(msgspec.Struct, frozen=True):
+    """Where a content was seen before: under which path, and as which job, which may be off the list by now."""
+
+    path: str
+    job: int
+
+
 class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A job as the ledger keeps it."""
 
@@ -59,6 +66,10 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """For ``Add``: the file."""
     progress: Progress | None = None
     """For ``Add`` and ``Retry`` of an ended job: what the ledger has of it."""
+    fingerprint: str = ""
+    """For ``Add``: what tells the file's content from others."""
+    known: Known | None = None
+    """For ``Add``: where the same content was seen before."""
 
 
 class FromWorker(msgspec.Struct, frozen=True):
@@ -170,8 +181,17 @@ class SaveJob(msgspec.Struct, frozen=True, kw_only=True):
     worked_ms: int
 
 
+class SaveKnown(msgspec.Struct, frozen=True, kw_only=True):
+    """Record that a content is known from now on, and keep that when the job is forgotten."""
+
+    fingerprint: str
+    path: str
+    job: int
+    at: int
+
+
 class ForgetJob(msgspec.Struct, frozen=True):
-    """Delete a job from the ledger."""
+    """Delete a job from the ledger; what it was made of stays known."""
 
     job: int
 
@@ -248,6 +268,8 @@ class Answer(msgspec.Struct, frozen=True):
     token: int
     job: int | None
     error: str | None = None
+    is_known: bool = False
+    """Whether the error is that the file's content is known already."""
 
 
 Instruction = (
@@ -257,6 +279,7 @@ Instruction = (
     | FreezeWorker
     | ThawWorker
     | SaveJob
+    | SaveKnown
     | ForgetJob
     | SaveProbed
     | SaveHeard

@@ -9,6 +9,7 @@ from engine.machine.holdings import Job, Suspect, Worker
 from engine.machine.stimuli import SaveDecoded
 from engine.quality import implausibility
 from engine.recipe import Failure, FailureKind
+from engine.transcript import text_of
 
 
 def judged(core: Core, worker: Worker, job: Job, decoded: msg.Decoded) -> msg.Decoded | None:
@@ -70,5 +71,5 @@ def tell_doubts(core: Core, job: Job, kept: list[msg.Decoded]) -> None:
 
 def lines(decoded: list[msg.Decoded]) -> tuple[ev.Line, ...]:
     """The texts as the screen shows them."""
-    texts = ((each.span, " ".join(part.text.strip() for part in each.segments).strip()) for each in decoded)
+    texts = ((each.span, text_of(each.segments)) for each in decoded)
     return tuple(ev.Line(span.start, span.end, text) for span, text in texts if text)

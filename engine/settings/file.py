@@ -4,7 +4,6 @@ import difflib
 import json
 import os
 import re
-import tempfile
 import textwrap
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
@@ -13,6 +12,8 @@ from typing import Any, get_type_hints
 
 import msgspec
 
+from engine.files import replace
+from engine.notices import ondone
 from engine.settings.groups import Settings
 
 WIDTH = 118
@@ -24,11 +25,22 @@ HEADER = """\
 
 _TABLE = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]")
 _KEY = re.compile(r"\s*((?:[\w-]+|\"[^\"]*\"|'[^']*')(?:\s*\.\s*(?:[\w-]+|\"[^\"]*\"|'[^']*'))*)\s*=")
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
 _PART = re.compile(r"[\w-]+|\"[^\"]*\"|'[^']*'")
 
 
 class SettingsError(Exception):
-    """A setting that cannot be; one clear sentence for the user."""
+    """A setting that cannot be; one clear sentence for the user.
+
+    Attributes:
+        key: the setting's full name, or the table's; None where the file as a whole is wrong.
+        line: the line it is on, from 1; None where that cannot be told.
+    """
+
+    def __init__(self, message: str, key: str | None = None, line: int | None = None) -> None:
+        super().__init__(message)
+        self.key = key
+        self.line = line
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -72,8 +84,28 @@ def load(path: Path | None) -> Settings:
     """
     if path is None:
         return Settings()
-    text = _read(path)
+    text = read(path)
     return Settings() if text is None else parse(text, str(path))
+
+
+def given(text: str) -> frozenset[str]:
+    """The full names of the settings that a text without mistakes sets."""
+    return frozenset(f"{group}.{name}" for group, table in tomllib.loads(text).items() for name in table)
+
+
+def create(path: Path) -> bool:
+    """Write the commented default settings where there is no file yet; whether there was none.
+
+    Raises:
+        SettingsError: it cannot be written.
+    """
+    if os.path.exists(path):
+        return False
+    try:
+        replace(path, default_text().encode())
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be written ({error.strerror}).") from error
+    return True
 
 
 def parse(text: str, name: str) -> Settings:
@@ -85,12 +117,13 @@ def parse(text: str, name: str) -> Settings:
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(_syntax(name, text, str(error))) from error
+        line, message = _syntax(text, str(error))
+        raise SettingsError(f"{name}, line {line}: {message}", line=line) from error
 
     def fail(key: tuple[str, ...], message: str) -> SettingsError:
         line = find_line(text, key)
         place = f"{name}, line {line}" if line else name
-        return SettingsError(f"{place}: {message}")
+        return SettingsError(f"{place}: {message}", ".".join(key), line)
 
     return build(data, fail)
 
@@ -116,6 +149,8 @@ def build(data: Mapping[str, Any], fail: Callable[[tuple[str, ...], str], Settin
                 groups[group][name] = msgspec.convert(value, field.type)
             except msgspec.ValidationError as error:
                 raise fail((group, name), f"{field.dotted} must be {field.allowed}, not {shown(value)}.") from error
+    if (wrong := ondone.problem(groups["notify"].get("on_done", ""))) is not None:
+        raise fail(("notify", "on_done"), f"notify.on_done {wrong}")
     return msgspec.convert(groups, Settings)
 
 
@@ -132,8 +167,12 @@ def save(path: Path, changes: Mapping[str, Any]) -> Settings:
     """
     import tomlkit
 
-    text = _read(path)
-    document = tomlkit.parse(default_text() if text is None else text)
+    text = read(path)
+    try:
+        document = tomlkit.parse(default_text() if text is None else text)
+    except tomlkit.exceptions.ParseError as error:
+        parse(text or "", str(path))
+        raise SettingsError(f"{path} cannot be changed ({error}); nothing was changed.") from error
     for dotted, value in changes.items():
         group, _, name = dotted.partition(".")
         table = document.setdefault(group, tomlkit.table())
@@ -148,7 +187,7 @@ def save(path: Path, changes: Mapping[str, Any]) -> Settings:
     after = tomlkit.dumps(document)
     settings = parse(after, str(path))
     try:
-        _replace(path, after)
+        replace(path, after.encode())
     except OSError as error:
         raise SettingsError(f"{path} cannot be written ({error.strerror}); nothing was changed.") from error
     return settings
@@ -174,6 +213,9 @@ def toml(value: Any) -> str:  # noqa: ANN401 - whatever a setting can be
     """A value as TOML writes it."""
     if isinstance(value, tuple | list):
         return f"[{', '.join(toml(each) for each in value)}]"
+    if isinstance(value, Mapping):
+        pairs = (f"{key if _BARE.fullmatch(key) else toml(key)} = {toml(each)}" for key, each in value.items())
+        return f"{{ {', '.join(pairs)} }}" if value else "{}"
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return json.dumps(value, ensure_ascii=False)
@@ -232,16 +274,21 @@ def _comment(field: Field) -> Iterator[str]:
         yield from textwrap.wrap(text, WIDTH, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False)
 
 
-def _syntax(name: str, text: str, message: str) -> str:
+def _syntax(text: str, message: str) -> tuple[int, str]:
     message = message.rstrip(".")
     if match := re.search(r"\s*\(at line (\d+), column \d+\)$", message):
         line, message = int(match[1]), message[: match.start()]
     else:
         line, message = len(text.splitlines()), re.sub(r"\s*\(at end of document\)$", "", message)
-    return f"{name}, line {line}: this is not valid TOML ({message[:1].lower()}{message[1:]})."
+    return line, f"this is not valid TOML ({message[:1].lower()}{message[1:]})."
 
 
-def _read(path: Path) -> str | None:
+def read(path: Path) -> str | None:
+    """The text of a settings file; None where there is none.
+
+    Raises:
+        SettingsError: it cannot be read.
+    """
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -249,23 +296,3 @@ def _read(path: Path) -> str | None:
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise SettingsError(f"The settings in {path} cannot be read ({why}); correct or remove the file.") from error
-
-
-def _replace(path: Path, text: str) -> None:
-    """Put a new text in a file's place, so that a crash leaves the old one or the new one."""
-    real = Path(os.path.realpath(path))
-    descriptor, temporary = tempfile.mkstemp(dir=real.parent, prefix=".settings-")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, real)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-    folder = os.open(real.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

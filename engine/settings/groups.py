@@ -16,6 +16,12 @@ LANGUAGES = (
 )
 """The languages Whisper knows, by the codes it has for them, as a pattern."""
 
+EXTENSIONS = (
+    *("mkv", "mp4", "m4v", "mov", "avi", "webm", "ts", "mts", "m2ts", "mpg", "mpeg", "wmv", "flv", "3gp"),
+    *("mp3", "m4a", "m4b", "aac", "flac", "wav", "aif", "aiff", "ogg", "oga", "opus", "wma", "amr", "caf"),
+)
+"""How the names of films and recordings end."""
+
 Auto = Literal["auto"]
 
 
@@ -263,6 +269,85 @@ class Output(msgspec.Struct, frozen=True, kw_only=True):
     ] = 5.0
 
 
+class Host(msgspec.Struct, frozen=True, kw_only=True):
+    """The background process that does the work, so that it goes on when the terminal is closed."""
+
+    idle: Annotated[
+        Annotated[float, Meta(ge=0, le=604_800)],
+        says(
+            "How long it stays with nothing to do and nobody looking on.",
+            "a number of seconds from 0 to 604800",
+            "seconds",
+        ),
+    ] = 600.0
+    go_on: Annotated[
+        Literal["ask", "always"],
+        says(
+            "What becomes of jobs left unfinished by a stop, a crash or a reboot: ask offers to go on with them, "
+            "always does so at once.",
+            '"ask" or "always"',
+        ),
+    ] = "ask"
+
+
+class Watch(msgspec.Struct, frozen=True, kw_only=True):
+    """Folders whose new recordings are queued by themselves; what was done once is known by its content."""
+
+    folders: Annotated[
+        tuple[Annotated[str, Meta(pattern=r"^[/~]")], ...],
+        says(
+            "The folders that are watched, with all below them, while the host runs.",
+            'a list of full paths, each beginning with "/" or "~"',
+        ),
+    ] = ()
+    extensions: Annotated[
+        Annotated[tuple[Annotated[str, Meta(pattern=r"^\.?\w+$")], ...], Meta(min_length=1)],
+        says("Files that are taken, by how their names end.", 'a list such as ["mkv", "mp3"]'),
+    ] = EXTENSIONS
+    min_duration: Annotated[
+        Annotated[float, Meta(ge=0, le=86_400)],
+        says(
+            "Recordings shorter than this are passed over; 0 takes all.",
+            "a number of seconds from 0 to 86400",
+            "seconds",
+        ),
+    ] = 0.0
+    settle: Annotated[
+        Annotated[float, Meta(ge=0, le=3600)],
+        says(
+            "How long a file must not have changed before it is taken, since it may still be being copied.",
+            "a number of seconds from 0 to 3600",
+            "seconds",
+        ),
+    ] = 10.0
+    every: Annotated[
+        Annotated[float, Meta(ge=0.1, le=3600)],
+        says("The time between two looks at the folders.", "a number of seconds from 0.1 to 3600", "seconds"),
+    ] = 5.0
+
+
+class Notify(msgspec.Struct, frozen=True, kw_only=True):
+    """How you are told that a job has ended or needs you."""
+
+    bell: Annotated[bool, says("Whether the screen rings the terminal's bell.", "true or false")] = True
+    desktop: Annotated[
+        bool,
+        says(
+            "Whether the screen has the terminal show a notice of the desktop, by the sequences OSC 9 and OSC 777, "
+            "while it is not in the foreground.",
+            "true or false",
+        ),
+    ] = True
+    on_done: Annotated[
+        str,
+        says(
+            "A command to run when a job has ended or needs you, with {state}, {name}, {path}, {job}, {message} and "
+            "{outputs} in it; it is split into words as a shell would, but no shell ever sees it. Empty for none.",
+            'a command, such as "notify-send \'scribetui: {state}\' {name}", or ""',
+        ),
+    ] = ""
+
+
 class Screen(msgspec.Struct, frozen=True, kw_only=True):
     """How the screen looks, and its keys."""
 
@@ -305,4 +390,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     power: Power = Power()
     models: Models = Models()
     output: Output = Output()
+    host: Host = Host()
+    watch: Watch = Watch()
+    notify: Notify = Notify()
     screen: Screen = Screen()

@@ -8,7 +8,9 @@ from engine.render import Document, renderer
 from engine.transcript import Transcript
 
 
-def write_files(transcript: Transcript, base: Path, formats: Sequence[str], partial: bool) -> tuple[str, ...]:
+def write_files(
+    transcript: Transcript, base: Path, formats: Sequence[str], partial: bool, *, writer: str = ""
+) -> tuple[str, ...]:
     """Write the transcript in all formats; the paths of the files.
 
     The final writing removes the partial files. Partial files do not wait for the disk: the ledger has what is in them.
@@ -18,6 +20,7 @@ def write_files(transcript: Transcript, base: Path, formats: Sequence[str], part
         base: the path all files share, as ``files.output_base`` chose it.
         formats: names of formats.
         partial: whether these are the files to look at while the job runs.
+        writer: who writes, if not the engine; see ``files.write_together``. It leaves the partial files alone.
 
     Raises:
         UnknownFormat: there is no such format; nothing is written.
@@ -28,9 +31,11 @@ def write_files(transcript: Transcript, base: Path, formats: Sequence[str], part
     document = Document(transcript)
     paths = output_paths(base, names, partial=partial)
     write_together(
-        ((path, render(document)) for path, render in zip(paths, renderers, strict=True)), durable=not partial
+        ((path, render(document)) for path, render in zip(paths, renderers, strict=True)),
+        durable=not partial,
+        writer=writer,
     )
-    if not partial:
+    if not partial and not writer:
         remove_partials(base, names)
     return tuple(map(str, paths))
 

@@ -9,7 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -105,6 +105,7 @@ class Program:
     command: tuple[str, ...] = ()
     """What comes before the program's own name, to run it with fewer rights, for example."""
     started: "list[subprocess.Popen[bytes]]" = field(default_factory=list)
+    _sittings: int = 0
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -138,15 +139,22 @@ class Program:
         return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
 
     def run(self, *args: str | Path, **kwargs) -> Ended:
-        """``scribetui run`` into the output folder."""
+        """``scribetui run`` into the output folder, all in one process."""
+        return self("run", "--foreground", *args, "--out", self.out, **kwargs)
+
+    def hosted(self, *args: str | Path, **kwargs) -> Ended:
+        """``scribetui run`` into the output folder, at the host."""
         return self("run", *args, "--out", self.out, **kwargs)
 
-    def start(self, *args: str | Path, out: Path | None = None) -> Sitting:
+    def start(self, *args: str | Path, out: Path | None = None, foreground: bool = True) -> Sitting:
         """``scribetui run --json`` into the output folder; the test reads its events, and ends it."""
-        with (self.folder / "stderr").open("wb") as errors:
-            command = ("run", *args, "--out", out or self.out, "--json")
-            process = self.popen(*command, stdout=subprocess.PIPE, stderr=errors)
-        return Sitting(process, self.folder / "stderr")
+        self._sittings += 1
+        errors = self.folder / f"stderr-{self._sittings}"
+        with errors.open("wb") as file:
+            where = ("--foreground",) if foreground else ()
+            command = ("run", *where, *args, "--out", out or self.out, "--json")
+            process = self.popen(*command, stdout=subprocess.PIPE, stderr=file)
+        return Sitting(process, errors)
 
     def popen(self, *args: str | Path, **how) -> "subprocess.Popen[bytes]":
         """Start it, in a session of its own."""
@@ -163,8 +171,48 @@ class Program:
             process.wait(PATIENCE)
             if process.stdout is not None:
                 process.stdout.close()
-        for left in self.processes():
-            left.kill()
+        until(self._kill_all, "the end of all processes")
+
+    def _kill_all(self) -> bool:
+        """Kill whatever is left of it; whether that was nothing. A host may start a worker meanwhile."""
+        left = self.processes()
+        for process in left:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        return not left
+
+    # ---- its host
+
+    def settle(self, **settings: str) -> None:
+        """Write settings, each ``group_name="value as TOML"``."""
+        self.home.create()
+        lines = [f"{name.replace('_', '.', 1)} = {value}" for name, value in settings.items()]
+        self.home.settings.write_text("\n".join(lines) + "\n")
+
+    def host(self) -> psutil.Process:
+        """The host of this home, which has to run."""
+        pid = self.home.holder()
+        assert pid, "no host is at work"
+        return psutil.Process(pid)
+
+    def standing(self) -> dict:
+        """All that ``scribetui status --json`` tells."""
+        done = self("status", "--json")
+        assert done.status == 0, done
+        return json.loads(done.out)
+
+    def job(self, number: int) -> dict:
+        """A job, as ``scribetui status --json`` tells it."""
+        return next(row for row in self.status() if row["job"] == number)
+
+    def until_job(self, number: int, *states: str) -> dict:
+        """Wait until a job is in one of these states; the job."""
+
+        def found() -> dict | None:
+            row = self.job(number)
+            return row if row["state"] in states else None
+
+        return until(found, f"job {number} to be {' or '.join(states)}")
 
     # ---- what is left
 
@@ -210,7 +258,7 @@ class Program:
 
     def status(self) -> list[dict]:
         """The jobs, as ``scribetui status --json`` tells them."""
-        return json.loads(self("status", "--json").out)["jobs"]
+        return self.standing()["jobs"]
 
     def check_nothing_left(self) -> None:
         """Prove that no process, no decoded audio, no partial or temporary file is left, and that the home is free."""

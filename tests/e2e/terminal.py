@@ -9,6 +9,8 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import psutil
+
 from tests.e2e.program import PATIENCE, until
 
 CONFIGURATION = """\
@@ -40,7 +42,11 @@ class Terminal:
 
     def close(self) -> None:
         """End the terminal, and the program with it."""
+        asked = subprocess.run([*self._tmux, "display-message", "-p", "#{pid}"], check=False, capture_output=True)
         subprocess.run([*self._tmux, "kill-server"], check=False, capture_output=True)
+        if asked.returncode == 0:
+            # A new server must not meet the old one on its way out.
+            until(lambda: not psutil.pid_exists(int(asked.stdout)), "the end of tmux")
 
     def press(self, *keys: str) -> None:
         """Press keys, by tmux's names for them."""
@@ -68,6 +74,11 @@ class Terminal:
     def title(self) -> str:
         """The title that the program gave the terminal."""
         return self._call("display-message", "-p", "#{pane_title}").rstrip("\n")
+
+    @property
+    def pid(self) -> int:
+        """The program's process."""
+        return int(self._call("display-message", "-p", "#{pane_pid}"))
 
     @property
     def is_dead(self) -> bool:

@@ -121,14 +121,14 @@ def test_hostile_names_are_done_and_shown_harmlessly(program, sentence):
     """Spaces, unicode, newlines, markup, escape sequences, leading dashes: all transcribed, under their own names."""
     for name in HOSTILE.values():
         sentence.save(program.folder / name)
-    done = program("run", "--out", program.out, "--", *HOSTILE.values())
+    done = program("run", "--foreground", "--out", program.out, "--", *HOSTILE.values())
     assert complaints(done, "Error") == []
     assert done.status == 0, done.err
     assert program.outputs() == {f"{Path(name).stem}.{each}" for name in HOSTILE.values() for each in FORMATS}
     assert done.err.count(": done, 0:05 in ") == len(HOSTILE)
     listed = program("status")
     assert complaints(listed, "") == []
-    assert len(listed.out.splitlines()) == len(HOSTILE) + 1
+    assert len(listed.out.splitlines()) == len(HOSTILE) + 2  # with its head and its summary
     assert [Path(row["path"]).name for row in program.status()] == list(HOSTILE.values())
     exported = program("export", "5", "--out", program.folder / "exported")
     assert complaints(exported, "") == []
@@ -140,7 +140,7 @@ def test_hostile_names_that_cannot_be_used_are_refused_harmlessly(program, good)
     bad = [f"{n}{name}" for n, name in enumerate(HOSTILE.values())]
     for name in bad[::2]:
         (program.folder / name).write_text("no sound")
-    done = program("run", "--out", program.out, "--", *bad, good)
+    done = program("run", "--foreground", "--out", program.out, "--", *bad, good)
     assert done.status == 1
     told = [line for line in complaints(done, "") if line.endswith(".")]
     assert len(told) == len(bad), done.err

@@ -2,12 +2,16 @@
 
 import json
 import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from engine import events as ev
 from engine.states import Done
-from tests.e2e.program import FORMATS, ROOT, spans_of, to_entry
+from tests.e2e.program import FORMATS, PATIENCE, ROOT, spans_of, to_entry
 from tests.voices import TEXT
 
 THREE = "\n".join(TEXT.splitlines()[:2])
@@ -25,7 +29,11 @@ def media(program, sentence):
 def test_help_lists_the_commands(program):
     done = program("--help")
     assert done.status == 0
-    assert [name for name in ("run", "status", "export", "demo", "doctor") if f"\n  {name}  " not in done.out] == []
+    commands = ("run", "status", "pause", "resume", "cancel", "retry", "set", "move", "remove")
+    commands += ("events", "export", "report", "stop", "doctor", "demo")
+    places = [done.out.find(f"\n  {name}  ") for name in commands]
+    assert -1 not in places
+    assert places == sorted(places)
     assert "[PATH]..." in done.out
     assert not program.home.path.exists()
 
@@ -70,6 +78,28 @@ def test_usage_errors_exit_with_2_and_say_what_is_wrong(program, media, args, to
     assert done.out == ""
     assert "Traceback" not in done.err
     assert program.outputs() == set()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
+@pytest.mark.parametrize("args", [("status",), ("status", "--json"), ("settings",)], ids=" ".join)
+def test_output_that_cannot_be_written_is_told(program, args):
+    with open("/dev/full", "wb") as full:
+        process = program.popen(*args, stdout=full, stderr=subprocess.PIPE)
+        _, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, err) == (1, b"The output cannot be written (No space left on device).\n")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a folder that one is in cannot be deleted")
+@pytest.mark.parametrize("args", [("run", "talk.wav"), ("demo",)], ids=" ".join)
+def test_a_folder_that_was_deleted_under_the_user_is_told(program, args):
+    """As by a shell: the folder is left to the program by its own starter."""
+    folder = program.folder / "gone"
+    folder.mkdir()
+    deleted = replace(program, command=("sh", "-c", 'rmdir "$PWD" && exec "$0" "$@"'))
+    done = deleted(*args, cwd=folder)
+    assert done.status == 1
+    assert done.err.lower().endswith("the folder you are in was deleted; go to another one.\n")
+    assert done.err.count("\n") == 1
 
 
 def test_a_model_that_is_not_there_is_named_and_exits_with_1(program, media):

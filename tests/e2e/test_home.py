@@ -24,7 +24,13 @@ def media(program, sentence):
 def test_status_and_export_while_the_job_runs_and_after(program, short):
     """Beside the running program: how far it is, and the transcript as far as it has come, in every format."""
     assert program("status").out == "The queue is empty.\n"
-    assert json.loads(program("status", "--json").out) == {"engine": None, "jobs": []}
+    assert json.loads(program("status", "--json").out) == {
+        "engine": None,
+        "host": None,
+        "memory": None,
+        "budget": None,
+        "jobs": [],
+    }
     media = short.save(program.folder / "talk.wav")
     sitting = program.start(media, "--batch", "1")
     assert sitting.until(lambda event: isinstance(event, ev.BatchDone))
@@ -35,7 +41,7 @@ def test_status_and_export_while_the_job_runs_and_after(program, short):
     (job,) = told["jobs"]
     assert (job["job"], job["path"], job["state"]) == (1, str(media), "running")
     assert 0 < job["transcribed"] < short.duration / 1000
-    assert re.search(r"\n +1  running +\d+%  +\d:\d\d  talk\.wav\n", program("status").out)
+    assert re.search(r"\n +1  running +\d+%  +\d:\d\d  talk\.wav( +\(.*left\))?\n", program("status").out)
 
     halfway = program.folder / "halfway"
     done = program("export", "1", "--format", ",".join(FORMATS), "--out", halfway)
@@ -101,6 +107,8 @@ def test_a_mistake_in_the_settings_exits_with_2_and_names_the_line(program, medi
         assert done.err == (
             f'{program.home.settings}, line 4: there is no setting "chunks.batsch"; did you mean "chunks.batch"?\n'
         )
+    stopped = program("stop")
+    assert (stopped.status, stopped.out) == (0, "Nothing is at work.\n"), "it keeps nobody from ending what is at work"
     examined = program("doctor")
     assert examined.status == 1
     assert "fail  settings" in examined.out
@@ -163,7 +171,8 @@ def test_a_ledger_that_is_none_is_put_aside_when_work_begins(program, media):
 def test_doctor_finds_all_well_and_changes_nothing(program):
     done = program("doctor")
     assert (done.status, done.err) == (0, "")
-    for name in ("python", "packages", "models", "device", "memory", "state folder", "disk", "sqlite", "terminal"):
+    names = ("python", "packages", "models", "device", "memory", "state folder", "host", "disk", "sqlite", "terminal")
+    for name in names:
         assert re.search(rf"^(ok|warn) +{name} ", done.out, re.MULTILINE), name
     assert "tiny.en" in done.out
     assert not program.home.path.exists()

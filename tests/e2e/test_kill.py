@@ -3,14 +3,13 @@
 import random
 import subprocess
 from collections import Counter
-from collections.abc import Callable
 
 import pytest
 
 from engine import events as ev
 from engine.events import Progress
-from engine.states import Writing
 from engine.timeline import Span
+from tests.e2e.kills import check_story, is_writing, of_kind
 from tests.e2e.program import FORMATS, Program, Sitting, children, spans_of
 from tests.wer import differences, wer
 
@@ -18,16 +17,6 @@ KILLS = 50
 SEED = 2
 TOLERATED = 0.002
 """Words that rounding in a batch of another size may flip."""
-
-
-def of_kind(*kinds: type) -> Callable[[ev.Event], bool]:
-    """Whether an event is of one of these kinds."""
-    return lambda event: isinstance(event, kinds)
-
-
-def is_writing(event: ev.Event) -> bool:
-    """Whether the final files begin to be written."""
-    return isinstance(event, ev.JobChanged) and isinstance(event.state, Writing)
 
 
 PHASES = {
@@ -104,21 +93,6 @@ def check_sitting(program: Program, sitting: Sitting, job: int, before: set[Span
     lost = begun - now
     assert len(lost) <= recipe.parallel * recipe.batch, f"lost more than the batches under way: {sorted(lost)}"
     return now
-
-
-def check_story(program: Program, job: int) -> None:
-    """Prove from the ledger's events of all sittings that no window was committed twice, or begun once committed."""
-    entries = program.events(job)
-    counts = spans_of(entries, ev.BatchDone, job)
-    assert set(counts) == set(program.windows(job)) == set(program.covered(job))
-    assert set(counts.values()) == {1}
-    committed: set[Span] = set()
-    for entry in entries:
-        if isinstance(entry.event, ev.BatchStarted):
-            assert not committed & set(entry.event.spans)
-        elif isinstance(entry.event, ev.BatchDone):
-            committed.update(entry.event.spans)
-    assert {attempt["outcome"] for attempt in program.attempts(job)} <= {"done", "lost"}
 
 
 def check_files(program: Program, stem: str, undisturbed: Program) -> None:

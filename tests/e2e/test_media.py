@@ -65,7 +65,7 @@ def test_the_track_is_chosen_by_number_by_language_or_by_what_is_spoken(program,
         (("--language", "en"), 1),
     ):
         folder = program.folder / "-".join(asked).strip("-")
-        done = program("run", film, *asked, "--out", folder)
+        done = program("run", "--foreground", film, *asked, "--out", folder)
         assert done.status == 0, done.err
         assert wer(two[spoken][0], (folder / "film.txt").read_text()) <= 0.1, asked
     program.check_nothing_left()

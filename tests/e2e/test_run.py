@@ -64,7 +64,7 @@ class Hand:
 async def at_hand(program: Program):
     """The engine over the program's home, as the program itself would have it."""
     with program.home.lock():
-        engine = Engine(program.home, budget=2**30)
+        engine = Engine(program.home, budget=2**32)  # this process counts, too, with all its tests
         hand = Hand(engine)
         async with engine:
             yield hand
@@ -127,6 +127,7 @@ def test_a_sitting_that_is_seen_live_is_replayed_to_the_view_it_ended_with(progr
     sitting = program.start(second)
     assert sitting.read_rest() == 0
     seen = fold_all(sitting.entries)
-    assert fold_all(program.events()) == seen
+    whole = fold_all(program.events())
+    assert msgspec.structs.replace(whole, log=whole.log[-len(seen.log) :]) == seen
     assert [job.path for job in seen.jobs] == [str(first), str(second)]
     assert all(isinstance(job.state, Done) for job in seen.jobs)

@@ -85,7 +85,7 @@ def test_closing_the_terminal_stops_it_in_good_order(program, media, short):
     """The terminal goes away under it: no worker is left, and the next run goes on where it was."""
     master, slave = pty.openpty()
     process = program.popen(
-        *("run", media, "--out", program.out, *BATCH),
+        *("run", "--foreground", media, "--out", program.out, *BATCH),
         env=program.env | {"TERM": "xterm"},
         stdin=slave,
         stdout=slave,

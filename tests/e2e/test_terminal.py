@@ -1,6 +1,7 @@
 """The screen in a real terminal, as a user at 80x24 meets it over SSH."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,8 +30,18 @@ def show(screen: Terminal, program: Program, *args: str | Path) -> None:
     screen.run([str(SCRIBETUI), *map(str, args)], env | {"SCRIBETUI_HOME": program.env["SCRIBETUI_HOME"]})
 
 
+def stop(screen: Terminal, program: Program) -> None:
+    """End the work from the screen, and with it the screen."""
+    screen.press("Q")
+    screen.wait_for("Stop scribetui", "Stay (n)")
+    screen.press("y")
+    screen.wait_for_end()
+    assert "scribetui was stopped." in screen.everything
+    until(program.is_gone, "the end of all processes")
+
+
 def test_a_job_is_watched_paused_changed_and_finished(screen, program, apart):
-    """Open with a file, see it run, pause, change chunk and batch, add another, cancel that, go on, get help, quit."""
+    """Open with a file, see it run, pause, change chunk and batch, add another, cancel that, go on, get help, stop."""
     media = apart.save(program.folder / "talk.wav")
     apart.save(program.folder / "second.wav")
     show(screen, program, media, "--out", program.out, "--batch", "2")
@@ -60,6 +71,7 @@ def test_a_job_is_watched_paused_changed_and_finished(screen, program, apart):
     screen.press("Enter")
     screen.wait_for("there is no such file")
     screen.press("C-u")
+    screen.wait_until_gone("there is no such file")
     screen.type("~/sec")
     screen.wait_for("~/second.wav")
     screen.press("Tab", "Enter")
@@ -81,13 +93,12 @@ def test_a_job_is_watched_paused_changed_and_finished(screen, program, apart):
     screen.wait_until_gone("Keys and signs")
     screen.wait_for("● idle")
     screen.wait_for_row("talk.wav", "done", "100%")
-    screen.press("q")
-    screen.wait_for_end()
+    stop(screen, program)
+    program.check_nothing_left()
 
     check_each_window_once(program, 1)
     assert program.outputs() == {f"talk.{name}" for name in FORMATS}
     assert wer(apart.text, program.text("talk")) <= 0.02
-    program.check_nothing_left()
 
     show(screen, program)
     screen.wait_for("● idle")
@@ -97,53 +108,97 @@ def test_a_job_is_watched_paused_changed_and_finished(screen, program, apart):
     screen.wait_for_end()
 
 
-def test_quitting_in_mid_job_asks_and_the_next_start_goes_on(screen, program, short):
-    """q while it works: a question; n stays, y leaves after the batches under way; nothing is decoded twice."""
+def test_the_job_goes_on_when_the_screen_is_left(screen, program, short):
+    """q leaves at once and says so; the next screen shows the whole state and history, and has not disturbed it."""
     media = short.save(program.folder / "talk.wav")
     show(screen, program, media, "--out", program.out, "--batch", "1")
     screen.wait_for("● running", "talk.wav")
     screen.wait_until_gone(NO_TEXT)
     screen.press("q")
-    screen.wait_for("Quit while a job is at work?")
-    screen.press("n")
-    screen.wait_until_gone("Quit while a job is at work?")
-    screen.press("q")
-    screen.wait_for("Quit while a job is at work?")
-    screen.press("y")
     screen.wait_for_end()
-    until(program.is_gone, "the end of all processes")
-    assert 0 < len(program.covered(1)) < len(short.spans)
+    assert "1 job goes on in the background; scribetui attaches again." in screen.everything
+    host = program.host()
 
     show(screen, program)
     screen.wait_for("● idle")
     screen.wait_for_row("talk.wav", "done", "100%")
-    screen.press("q")
-    screen.wait_for_end()
+    assert program.host() == host
+    stop(screen, program)
+    program.check_nothing_left()
     check_each_window_once(program, 1)
     assert wer(short.text, program.text("talk")) <= 0.02
+
+
+@pytest.mark.parametrize("how", ["the terminal is closed", "the screen is killed", "the screen is asked to end"])
+def test_the_job_goes_on_when(how, screen, program, short):
+    """However the screen ends, the host lives, and another screen attaches to it."""
+    media = short.save(program.folder / "talk.wav")
+    show(screen, program, media, "--out", program.out, "--batch", "1")
+    screen.wait_for("● running", "talk.wav")
+    host = program.host()
+    if how == "the terminal is closed":
+        screen.close()
+    else:
+        os.kill(screen.pid, signal.SIGKILL if how == "the screen is killed" else signal.SIGTERM)
+        screen.wait_for_end()
+
+    show(screen, program)
+    screen.wait_for("● idle")
+    screen.wait_for_row("talk.wav", "done", "100%")
+    assert program.host() == host
+    check_each_window_once(program, 1)
+    stop(screen, program)
     program.check_nothing_left()
 
 
-def test_a_terminal_that_is_closed_loses_nothing_finished(screen, program, short):
-    """The window is closed in mid-job: no process is left, and the next start goes on with what was not committed."""
+def test_what_was_stopped_in_mid_job_goes_on_when_asked(screen, program, short):
+    """Q after this batch; the next start asks; not now leaves it stopped, and yes at the start after goes on."""
     media = short.save(program.folder / "talk.wav")
     show(screen, program, media, "--out", program.out, "--batch", "1")
     screen.wait_for("● running", "talk.wav")
-    screen.wait_until_gone(NO_TEXT)
-    screen.close()
-    until(program.is_gone, "the end of all processes")
-    committed = set(program.covered(1))
-    assert 0 < len(committed) < len(short.spans)
-    last = program.events()[-1].seq
+    until(lambda: program.covered(1), "the first batch")
+    stop(screen, program)
+    stopped = program.covered(1)
+    assert 0 < len(stopped) < len(short.spans)
 
     show(screen, program)
+    screen.wait_for("1 job was left unfinished. Go on with it?", "talk.wav")
+    screen.press("n")
+    screen.wait_for_row("talk.wav", "stopped")
+    assert program.covered(1) == stopped
+    stop(screen, program)
+
+    show(screen, program)
+    screen.wait_for("1 job was left unfinished. Go on with it?")
+    screen.press("y")
     screen.wait_for("● idle")
     screen.wait_for_row("talk.wav", "done", "100%")
-    screen.press("q")
-    screen.wait_for_end()
+    stop(screen, program)
+    program.check_nothing_left()
+    check_each_window_once(program, 1)
+    assert wer(short.text, program.text("talk")) <= 0.02
+
+
+def test_a_host_that_is_lost_is_replaced(screen, program, short):
+    """The host is killed in mid-job: the screen finds another by itself, and offers to go on with nothing done lost."""
+    media = short.save(program.folder / "talk.wav")
+    show(screen, program, media, "--out", program.out, "--batch", "1")
+    screen.wait_for("● running", "talk.wav")
+    until(lambda: program.covered(1), "the first batch")
+    lost = program.host()
+    lost.kill()
+    screen.wait_for("1 job was left unfinished. Go on with it?")
+    assert program.host() != lost
+    committed = set(program.covered(1))
+    last = program.events()[-1].seq
+    assert committed
+    screen.press("y")
+    screen.wait_for("● idle")
+    screen.wait_for_row("talk.wav", "done", "100%")
     again = [entry for entry in program.events() if entry.seq > last]
     assert not committed & set(spans_of(again, ev.BatchStarted))
     assert set(program.covered(1)) == set(program.windows(1))
+    stop(screen, program)
     program.check_nothing_left()
 
 
@@ -159,10 +214,9 @@ def test_hostile_names_and_odd_sizes_leave_the_screen_whole(screen, program):
     assert "owned" not in screen.title
     for columns, lines in ((120, 40), (60, 16), (80, 24)):
         screen.resize(columns, lines)
-        seen = screen.wait_for("scribetui", "q Quit")
+        seen = screen.wait_for("scribetui", "q Detach")
         assert max(len(line) for line in seen.splitlines()) <= columns
-    screen.press("q")
-    screen.wait_for_end()
+    stop(screen, program)
     program.check_nothing_left()
 
 

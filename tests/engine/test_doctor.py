@@ -6,13 +6,18 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from engine import doctor, hardware, models
 from engine.doctor import Check, examine, render_text, to_json
 from engine.home import Home
+from engine.serving.protocol import PROTOCOL, Goodbye, Hello, Refused, Welcome
+from engine.serving.sockets import listen
 from engine.settings import Settings
 
 WELL = {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
@@ -39,6 +44,7 @@ def test_a_machine_that_is_well(home: Home):
         "device",
         "memory",
         "state folder",
+        "host",
         "disk",
         "sqlite",
         "terminal",
@@ -118,6 +124,71 @@ def test_a_package_that_is_missing(home: Home, monkeypatch):
     checks = examine(home, environment=WELL)
     assert check(checks, "packages") == Check("packages", "fail", "missing: av", "Install scribetui anew.")
     assert "demo not installed" in check(checks, "extras").what
+
+
+def test_a_folder_that_others_may_look_into(home: Home):
+    home.create()
+    assert check(examine(home, environment=WELL), "state folder").status == "ok"
+    home.path.chmod(0o755)
+    found = check(examine(home, environment=WELL), "state folder")
+    assert (found.status, found.cure) == ("warn", f'Run chmod 700 "{home.path}".')
+
+
+# ---- the host
+
+
+def test_no_host_is_fine(home: Home):
+    assert check(examine(home, environment=WELL), "host").what == "not running; it is started when there is work"
+
+
+def test_a_holder_that_does_not_listen_works_in_the_foreground(home: Home):
+    with home.lock():
+        found = check(examine(home, environment=WELL), "host")
+    assert found.status == "ok"
+    assert found.what == f"not running; process {os.getpid()} works in the foreground, where nobody can attach"
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "told"),
+    [
+        (
+            Welcome(version("scribetui"), os.getpid()),
+            "ok",
+            f"process {os.getpid()}, version {version('scribetui')}, since",
+        ),
+        (Welcome("0.0.1", os.getpid()), "warn", "this program is version"),
+        (Refused("We do not talk."), "warn", "We do not talk."),
+        (Goodbye("That is all."), "warn", "says what no host should"),
+        (None, "warn", "cannot be talked to"),
+    ],
+    ids=["well", "another version", "refused", "nonsense", "hung up"],
+)
+def test_what_the_host_says(home: Home, answer, status: str, told: str):
+    with home.lock(), listen(home.socket) as listener:
+        listener.setblocking(True)
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                hello = msgspec.json.decode(connection.makefile("rb").readline(), type=Hello)
+                assert hello.protocol == PROTOCOL
+                if answer is not None:
+                    connection.sendall(msgspec.json.encode(answer) + b"\n")
+
+        with ThreadPoolExecutor() as pool:
+            serving = pool.submit(serve)
+            found = check(examine(home, environment=WELL), "host")
+            serving.result()
+    assert found.status == status
+    assert told in found.what
+    assert bool(found.cure) == (status == "warn")
+
+
+def test_a_host_that_does_not_answer(home: Home, monkeypatch):
+    monkeypatch.setattr(doctor, "HOST_TIMEOUT", 0.05)
+    with home.lock(), listen(home.socket):
+        found = check(examine(home, environment=WELL), "host")
+    assert (found.status, found.what) == ("warn", f"process {os.getpid()} does not answer")
 
 
 def test_who_holds_the_folder(home: Home):

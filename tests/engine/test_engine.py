@@ -3,14 +3,16 @@
 import json
 import os
 import signal
+from contextlib import closing
 
 import psutil
 import pytest
 
 from engine import events as ev
 from engine.commands import Add, Cancel, CommandError, Pause, Resume, Retry, Set
+from engine.ledger import Ledger
 from engine.recipe import FailureKind, Recipe
-from engine.states import Cancelled, Done, Failed, Paused, Running
+from engine.states import Cancelled, Done, Failed, Paused, Queued, Running, Stopped
 from engine.view import fold_all
 
 
@@ -195,8 +197,6 @@ async def test_the_events_of_a_run_replay_to_the_same_view(bench, media, home):
         hold.unlink()
         await b.ended(job)
         await b.engine.wait()
-    from engine.ledger import Ledger
-
     ledger = Ledger(home.ledger, read_only=True)
     replayed = fold_all(ledger.entries())
     ledger.close()
@@ -221,7 +221,7 @@ async def test_the_next_sitting_takes_up_what_the_last_left(bench, media):
     assert sorted(begun(path)) == list(range(120))
 
 
-async def test_only_added_jobs_run_when_asked_so(bench, media):
+async def test_a_sitting_may_leave_alone_what_the_last_left_and_the_next_goes_on_with_it(bench, media):
     path = media("left.txt", windows=30, hold="10")
     hold = path.with_suffix(".hold")
     hold.touch()
@@ -229,10 +229,30 @@ async def test_only_added_jobs_run_when_asked_so(bench, media):
         left = await b.add(path)
         await b.until(lambda e: isinstance(e, ev.BatchStarted) and e.spans[0].start == 100_000)
         hold.unlink()
-    async with bench(only_added=True) as b:
+    async with bench(go_on=False) as b:
         await b.ended(await b.add(media("new.txt", windows=2)))
         await b.engine.wait()
-        assert not isinstance(b.engine.view.job(left).state, Done)
+        assert isinstance(b.engine.view.job(left).state, Stopped)
+        with closing(Ledger(b.home.ledger, read_only=True)) as ledger:
+            assert ledger.job(left).state == Queued()
+    async with bench() as b:
+        assert isinstance(await b.ended(left), Done)
+    assert b.decoded(left) == list(range(30))
+
+
+async def test_a_stopped_job_goes_on_when_it_is_resumed(bench, media):
+    path = media(windows=30, hold="10")
+    hold = path.with_suffix(".hold")
+    hold.touch()
+    async with bench() as b:
+        job = await b.add(path)
+        await b.until(lambda e: isinstance(e, ev.BatchStarted) and e.spans[0].start == 100_000)
+        hold.unlink()
+    async with bench(go_on=False) as b:
+        assert b.engine.is_idle
+        await b.engine.submit(Resume(job))
+        assert isinstance(await b.ended(job), Done)
+    assert b.decoded(job) == list(range(30))
 
 
 async def test_two_files_of_one_name_never_share_their_outputs(bench, media, tmp_path):

@@ -135,6 +135,27 @@ def test_files_written_together_are_all_there_or_none(tmp_path):
     assert names(tmp_path) == ["a.srt", "b.srt"]
 
 
+def test_two_who_write_the_same_file_at_once_do_not_meet(tmp_path):
+    """Each prepares it in a place of its own: the last one wins, and nothing is left behind."""
+    path = tmp_path / "a.txt"
+
+    def ours():
+        write_together([(path, b"theirs")], writer="export 1")
+        yield path, b"ours"
+
+    write_together(ours())
+    assert path.read_bytes() == b"ours"
+
+    def staged():
+        yield path, b"first"
+        write_together([(path, b"second")], writer="export 1")
+        assert path.read_bytes() == b"second"
+
+    write_together(staged())
+    assert path.read_bytes() == b"first"
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_what_a_crash_left_is_written_over_or_removed(tmp_path):
     path = tmp_path / "movie.srt"
     files._temporary(path).write_bytes(b"half")

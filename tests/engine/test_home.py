@@ -240,3 +240,10 @@ def test_a_lock_file_with_nonsense_in_it_still_locks(home: Home, other):
     with pytest.raises(HomeBusy, match=r"\(another process\)") as raised, home.lock():
         pass
     assert raised.value.pid is None
+
+
+def test_a_home_whose_name_is_no_text_is_refused(tmp_path):
+    home = Home(tmp_path / "home\udcff")
+    with pytest.raises(HomeError, match="its name is not valid UTF-8"), home.lock():
+        pass
+    assert not home.path.exists()

@@ -85,3 +85,8 @@ def test_a_folder_that_may_not_be_written_is_refused_before_the_work(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(CommandError, match="no permission to write"):
         check_folder(str(tmp_path))
+
+
+def test_a_folder_with_too_long_a_name_is_refused(tmp_path):
+    with pytest.raises(CommandError, match=r"a: no transcripts can go there \(File name too long\)"):
+        check_folder(str(tmp_path / ("a" * 300)))

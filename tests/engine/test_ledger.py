@@ -11,11 +11,13 @@ from engine.commands import Options
 from engine.ledger import Claim, Ledger, LedgerError
 from engine.machine import stimuli as do
 from engine.messages import Decoded, Heard, Probed
+from engine.reading import LINES
 from engine.recipe import Recipe
 from engine.savers import Flaws
 from engine.states import Done, Queued, Running
 from engine.timeline import Span
 from engine.transcript import Segment, Word
+from engine.view import fold_all
 
 WINDOWS = (Span(0, 9_000), Span(9_000, 20_000))
 SEGMENT = Segment(100, 8_000, "hello", (Word(" hello", 100, 400, 0.5),))
@@ -79,6 +81,7 @@ def test_a_job_comes_back_as_it_was(ledger, path):
         gaps=(WINDOWS[1],),
         checkpoint="c",
         worked_ms=7,
+        lines=(ev.Line(WINDOWS[0].start, WINDOWS[0].end, SEGMENT.text.strip()),),
     )
     assert reader.decoded(1) == [(WINDOWS[0], Recipe(batch=3), (SEGMENT,))]
     reader.close()
@@ -88,7 +91,9 @@ def test_an_ended_job_comes_without_its_windows_until_asked(ledger):
     save(ledger, a_job(state=Done(9)), heard())
     (job,) = ledger.jobs()
     assert job.progress.windows == ()
+    assert job.progress.is_brief
     assert job.progress.duration == 20_000
+    assert not ledger.job(1).progress.is_brief
     assert ledger.job(1).progress.windows == WINDOWS
 
 
@@ -118,6 +123,30 @@ def test_events_come_back_in_order_with_memory_samples_among_them(ledger):
     assert ledger.next_seq() == 4
 
 
+def test_the_log_of_earlier_sittings_is_what_their_events_fold_to(ledger):
+    """Quiet events, partial files and jobs that are only told anew are no lines, however many there are."""
+    added = ev.JobAdded(job=1, path="/a", size=1, options=Options(), state=Queued())
+    told = [
+        ev.EngineStarted(5),
+        added,
+        ev.BatchStarted(job=1, spans=(WINDOWS[0],)),
+        ev.Written(job=1, partial=True, paths=("/a.partial.srt",)),
+        ev.MemorySampled(tree=1, budget=2, available=3),
+        ev.EngineStarted(6),
+        msgspec.structs.replace(added, state=Done(7)),
+        ev.Written(job=1, partial=False, paths=("/a.srt",)),
+        ev.Warning(1, "careful"),
+    ]
+    entries = [ev.Entry(number, number, event) for number, event in enumerate(told, start=1)]
+    for entry in entries:
+        ledger.record(entry)
+    ledger.flush()
+    log = ledger.log(500)
+    assert [line.seq for line in log] == [2, 6, 8, 9]
+    assert log == fold_all(entries).log
+    assert ledger.log(2) == log[-2:]
+
+
 def test_an_event_can_be_read_as_soon_as_it_is_recorded(ledger, path):
     ledger.record(ev.Entry(1, 10, ev.WorkerReady(1, 2)))
     assert len(list(ledger.entries())) == 1
@@ -137,14 +166,16 @@ def test_long_stories_are_found_by_an_index(ledger, query):
     assert not [step for step in plan if step.startswith("SCAN ") and "INDEX" not in step], plan
 
 
-def test_how_far_a_job_has_come_is_known_without_touching_its_text(ledger):
+def test_how_far_a_job_has_come_is_known_without_touching_more_than_the_last_of_its_text(ledger):
     save(ledger, a_job())
     asked = []
     ledger._db.set_trace_callback(asked.append)
     ledger.progress(1)
     ledger._db.set_trace_callback(None)
-    spans = [query for query in asked if " FROM span " in query]
+    spans = [query for query in asked if " FROM span " in query and "data" not in query]
     assert len(spans) == 4
+    [text] = [query for query in asked if "data" in query]
+    assert text.endswith(f"LIMIT {LINES}")
     for query in spans:
         assert "USING COVERING INDEX" in ledger._db.execute(f"EXPLAIN QUERY PLAN {query}").fetchone()[3]
 

@@ -236,14 +236,40 @@ def test_a_ledger_that_lacks_a_column_is_damaged(path):
     ledger.close()
 
 
-def test_a_damaged_ledger_of_the_first_version_is_saved_too(tmp_path):
-    path = restore(1, tmp_path / "ledger.sqlite")
+@pytest.mark.parametrize(("version", "jobs"), [(1, [1, 2, 3, 5]), (2, [1, 2, 3, 5, 6])])
+def test_a_damaged_ledger_of_an_earlier_version_is_saved_too(tmp_path, version, jobs):
+    path = restore(version, tmp_path / "ledger.sqlite")
     spoil(path, [root(path, "event")])
     ledger, told = open_ledger(path)
-    assert [job.id for job in ledger.jobs()] == [1, 2, 3, 5]
+    assert [job.id for job in ledger.jobs()] == jobs
     assert len(ledger.decoded(1)) == 4
-    assert ledger.next_ids()[0] >= 6
-    assert "4 jobs were saved from it" in told
+    assert ledger.next_ids()[0] > jobs[-1]
+    assert f"{len(jobs)} jobs were saved from it" in told
+    ledger.close()
+
+
+def test_what_is_known_is_saved_but_not_of_jobs_that_were_lost(path):
+    """What was removed stays known; what was lost may be found and done again."""
+    ledger = Ledger(fill(path))
+    with ledger.transaction():
+        for job in (1, 2, 99):
+            ledger.save(do.SaveKnown(fingerprint=f"content {job}", path=f"/{job}.wav", job=job, at=5))
+        ledger.save(do.ForgetJob(2))
+    ledger.close()
+    spoil(path, [root(path, "event")])
+    ledger, _ = open_ledger(path)
+    assert ledger.known("content 1") == do.Known("/1.wav", 1)
+    assert ledger.known("content 2") == do.Known("/2.wav", 2)
+    assert ledger.known("content 99") is None
+    assert ledger.next_ids()[0] == 100, "the number of a lost job is used again"
+    ledger.close()
+
+
+def test_a_table_of_what_is_known_that_is_lost_takes_nothing_with_it(path):
+    spoil(fill(path), [root(path, "known")])
+    ledger, _ = open_ledger(path)
+    assert check_what_is_there(ledger) == list(range(1, JOBS + 1))
+    assert ledger.known("content 1") is None
     ledger.close()
 
 

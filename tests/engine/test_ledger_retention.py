@@ -1,5 +1,6 @@
 """What the ledger lets go of, and what it never does."""
 
+import msgspec
 import pytest
 
 from engine import events as ev
@@ -112,7 +113,10 @@ def test_jobs_told_anew_by_every_sitting_are_kept_once_and_for_the_last(ledger):
     ledger.prune(NOW)
     assert [event.job for event in told(ledger) if isinstance(event, ev.JobAdded)] == [1, 2, 1, 2]
     assert len([event for event in told(ledger) if isinstance(event, ev.Warning)]) == 5
-    assert fold_all(ledger.entries()) == view
+    # Only the log loses lines: that the jobs were told.
+    left = fold_all(ledger.entries())
+    assert msgspec.structs.replace(left, log=()) == msgspec.structs.replace(view, log=())
+    assert set(left.log) <= set(view.log)
 
 
 def test_what_was_before_the_oldest_job_goes_but_numbers_go_on(ledger):

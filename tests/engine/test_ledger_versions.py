@@ -10,7 +10,8 @@ from engine.ledger import Claim, Ledger, LedgerError
 from engine.machine import stimuli as do
 from engine.messages import Decoded, Heard
 from engine.recipe import Recipe
-from engine.states import Done, Failed, Paused
+from engine.schema import MIGRATIONS
+from engine.states import Done, Failed, Paused, Running
 from engine.timeline import Span
 from engine.view import fold_all
 from tests.engine.ledgers import restore
@@ -25,28 +26,42 @@ TABLES = {
 }
 
 
+NEW = {2: {"attempt": "peak, slowest_ms", "span": "flaws", "memory": "device, swap, pressure"}}
+"""The columns that a version added."""
+TODAY = len(MIGRATIONS)
+
+
 @pytest.fixture
 def old(tmp_path):
     return restore(1, tmp_path / "ledger.sqlite")
 
 
-def content(path):
+def content(path, of=1):
+    """The version of a ledger, and all it holds that one of the version ``of`` does."""
+    columns = dict(TABLES)
+    for number in range(2, of + 1):
+        for table, names in NEW[number].items():
+            columns[table] += f", {names}"
     db = sqlite3.connect(path)
     found = {
-        table: db.execute(f"SELECT {names} FROM {table} ORDER BY 1, 2, 3").fetchall() for table, names in TABLES.items()
+        table: db.execute(f"SELECT {names} FROM {table} ORDER BY 1, 2, 3").fetchall()
+        for table, names in columns.items()
     }
     version = db.execute("PRAGMA user_version").fetchone()[0]
     db.close()
     return version, found
 
 
-def test_nothing_of_the_first_version_is_lost(old):
-    version, before = content(old)
-    assert version == 1
+@pytest.mark.parametrize("number", range(1, TODAY))
+def test_nothing_of_an_earlier_version_is_lost(tmp_path, number):
+    path = restore(number, tmp_path / "ledger.sqlite")
+    version, before = content(path, number)
+    assert version == number
     assert all(before.values())
-    Ledger(old).close()
-    assert content(old) == (2, before)
-    assert content(old.with_name("ledger.v1.sqlite")) == (1, before), "the copy is not what there was"
+    Ledger(path).close()
+    assert content(path, number) == (TODAY, before)
+    copy = path.with_name(f"ledger.v{number}.sqlite")
+    assert content(copy, number) == (number, before), "the copy is not what there was"
 
 
 def test_a_ledger_of_the_first_version_reads_as_one_of_today(old):
@@ -73,6 +88,26 @@ def test_a_ledger_of_the_first_version_reads_as_one_of_today(old):
     ledger.close()
 
 
+def test_a_ledger_of_the_second_version_reads_as_one_of_today(tmp_path):
+    ledger = Ledger(restore(2, tmp_path / "ledger.sqlite"))
+    talk, film, bad, left, cut = ledger.jobs()
+    assert [type(each.state) for each in (talk, film, bad, left, cut)] == [Done, Done, Failed, Paused, Running]
+    assert {each.options.min_duration_ms for each in (talk, film, bad, left, cut)} == {0}
+    assert [(span.start, flaws.doubt, len(flaws.unheard)) for span, flaws in ledger.flaws(1)] == [
+        (10_000, "", 1),
+        (20_000, "It repeats itself.", 0),
+    ]
+    assert len(ledger.speech(5)) == 6
+    assert ledger.seen()[0].slowest_ms > 2_000
+    assert ledger.next_ids() == (7, 20)
+    assert [job.id for job in fold_all(ledger.entries()).jobs] == [1, 2, 3, 5, 6]
+    assert ledger.known("f00d") is None
+    with ledger.transaction():
+        ledger.save(do.SaveKnown(fingerprint="f00d", path="/media/talks/film.media", job=2, at=5))
+    assert ledger.known("f00d") == do.Known("/media/talks/film.media", 2)
+    ledger.close()
+
+
 def test_work_goes_on_in_a_ledger_of_the_first_version(old):
     ledger = Ledger(old)
     heard = Heard(span=Span(60_000, 70_000), speech=(Span(60_500, 69_000),), windows=(Span(60_000, 70_000),), last=True)
@@ -89,13 +124,13 @@ def test_work_goes_on_in_a_ledger_of_the_first_version(old):
 @pytest.mark.parametrize("fault", ["CREATE TABLE job (id);", "INSERT INTO nowhere VALUES (1);"])
 def test_a_migration_that_is_interrupted_has_not_begun(old, monkeypatch, fault):
     before = content(old)
-    monkeypatch.setattr(module, "MIGRATIONS", (module.MIGRATIONS[0], module.MIGRATIONS[1] + fault))
+    monkeypatch.setattr(module, "MIGRATIONS", (MIGRATIONS[0], MIGRATIONS[1] + fault, *MIGRATIONS[2:]))
     with pytest.raises(LedgerError, match=r"cannot be opened"):
         Ledger(old)
     assert content(old) == before
     monkeypatch.undo()
     Ledger(old).close()
-    assert content(old) == (2, before[1])
+    assert content(old) == (TODAY, before[1])
 
 
 def test_without_a_copy_there_is_no_migration(old):
@@ -108,9 +143,9 @@ def test_without_a_copy_there_is_no_migration(old):
 
 def test_only_the_last_copy_is_kept(old, monkeypatch):
     Ledger(old).close()
-    monkeypatch.setattr(module, "MIGRATIONS", (*module.MIGRATIONS, "CREATE TABLE voice (id INTEGER PRIMARY KEY);"))
+    monkeypatch.setattr(module, "MIGRATIONS", (*MIGRATIONS, "CREATE TABLE voice (id INTEGER PRIMARY KEY);"))
     Ledger(old).close()
-    assert sorted(path.name for path in old.parent.iterdir()) == ["ledger.sqlite", "ledger.v2.sqlite"]
+    assert sorted(path.name for path in old.parent.iterdir()) == ["ledger.sqlite", f"ledger.v{TODAY}.sqlite"]
 
 
 def test_a_reader_leaves_the_migration_to_the_engine(old):

@@ -14,7 +14,7 @@ async def test_a_program_of_ones_own_can_run_the_queue(tmp_path, media):
     home = Home(tmp_path / "home")
     recipe = Recipe(backend="tests.stages:Echo", language="en")
     with home.lock():
-        async with Engine(home, stages=STAGES, only_added=True) as engine:
+        async with Engine(home, stages=STAGES, go_on=False) as engine:
             job = await engine.submit(Add(path=str(path), options=Options(recipe=recipe, formats=("txt",))))
             await engine.wait()
             assert isinstance(engine.view.job(job).state, Done)

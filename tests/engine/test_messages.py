@@ -45,12 +45,15 @@ def test_an_entry_is_one_line(data):
 
 def build(kind: type) -> st.SearchStrategy:
     """Any value of a struct, by its annotations."""
-    hints = typing.get_type_hints(kind)
+    hints = typing.get_type_hints(kind, include_extras=True)
     return st.builds(kind, **{field: value_of(hints[field]) for field in kind.__struct_fields__})
 
 
 def value_of(hint) -> st.SearchStrategy:
     origin = typing.get_origin(hint)
+    if origin is typing.Annotated:
+        kind, bounds = typing.get_args(hint)
+        return st.integers(bounds.ge, bounds.le) if kind is int else st.floats(bounds.ge, bounds.le)
     if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
         return build(hint)
     if origin is tuple:

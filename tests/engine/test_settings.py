@@ -113,7 +113,7 @@ def test_a_few_lines_change_only_what_they_name(tmp_path: Path):
         (
             "[zzz]\na = 1\n",
             'f, line 1: there is no setting "zzz"; the tables are transcribe, listen, chunks, failures, '
-            "watchdog, memory, power, models, output, screen.",
+            "watchdog, memory, power, models, output, host, watch, notify, screen.",
         ),
         (
             '[chunks]\nchunk = "long"\n',

@@ -12,7 +12,7 @@ from engine import events as ev
 from engine.commands import Options
 from engine.events import Entry
 from engine.recipe import FailureKind, Recipe
-from engine.states import Cancelled, Done, Failed, Frozen, JobState, Paused, Pausing, Queued, Running, Writing
+from engine.states import Cancelled, Done, Failed, Frozen, JobState, Paused, Pausing, Queued, Running, Stopped, Writing
 from engine.timeline import Span, length, union
 from engine.view import (
     HISTORY_KEPT,
@@ -33,7 +33,7 @@ NAMES = st.sampled_from(["listen", "transcribe", "write"])
 RESTS = st.sampled_from(["warm", "parked"])
 TEXTS = st.sampled_from(["asked for", "something else"])
 STATES = st.one_of(
-    *(st.builds(kind, st.integers(0, 10**9)) for kind in (Running, Frozen, Writing, Done, Cancelled)),
+    *(st.builds(kind, st.integers(0, 10**9)) for kind in (Stopped, Running, Frozen, Writing, Done, Cancelled)),
     *(st.builds(kind, st.integers(0, 10**9), RESTS, TEXTS | st.just("")) for kind in (Pausing, Paused)),
     st.builds(Failed, st.integers(0, 10**9), st.text(max_size=5)),
     st.just(Queued()),
@@ -329,7 +329,7 @@ class TestLog:
         assert told(event).log == ()
 
 
-@pytest.mark.parametrize("state", [Done(5), Failed(5, "no"), Cancelled(5), Paused(5), Queued()])
+@pytest.mark.parametrize("state", [Done(5), Failed(5, "no"), Cancelled(5), Paused(5), Queued(), Stopped(5)])
 def test_nothing_runs_in_a_job_at_rest(state: JobState):
     view = told(added(1), ev.JobChanged(1, Running(0)), ev.BatchStarted(job=1, spans=(Span(0, 5),)))
     assert view.job(1).running

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from engine.executors.wire import TooLong, Wire
+from engine.wire import TooLong, Wire
 
 
 @pytest.fixture

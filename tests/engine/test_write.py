@@ -41,6 +41,13 @@ def test_partial_files_can_be_removed_and_nothing_else_is(tmp_path):
     assert names(tmp_path) == ["movie.srt"]
 
 
+def test_another_writer_leaves_the_partial_files_alone(tmp_path):
+    """An export beside the job's own files, while the job runs."""
+    write_files(TOLD, tmp_path / "talk", ["srt"], partial=True)
+    write_files(TOLD, tmp_path / "talk", ["srt"], partial=False, writer="export 1")
+    assert {path.name for path in tmp_path.iterdir()} == {"talk.srt", "talk.partial.srt"}
+
+
 def test_an_unknown_format_is_told_before_anything_is_written(tmp_path):
     with pytest.raises(UnknownFormat, match="'doc'"):
         write_files(TOLD, tmp_path / "movie", ("srt", "doc"), partial=False)

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 from engine import commands as cmd
 from engine import messages as msg
-from engine.events import Entry, Event, Progress
+from engine.events import Entry, Event, Progress, WorkerStarted
 from engine.machine import Machine
 from engine.machine import stimuli as do
 from engine.recipe import FailureKind, Policy, Recipe
-from engine.states import ENDED, Done, Failed, Frozen, JobState, Paused
+from engine.states import ENDED, Done, Failed, Frozen, JobState, Paused, Stopped
 from engine.timeline import Span
 from engine.transcript import Segment
 
@@ -55,6 +55,12 @@ class Book:
     gaps: tuple[Span, ...] = ()
     speech: list[Span] = field(default_factory=list)
 
+    @property
+    def is_long_enough(self) -> bool:
+        """Whether something may be transcribed of it, as far as it was heard; one that is cut off may."""
+        is_cut_off = any(gap.start >= self.heard for gap in self.gaps)
+        return self.heard >= self.options.min_duration_ms or is_cut_off or bool(self.decoded)
+
     def progress(self) -> Progress:
         return Progress(
             heard=self.heard,
@@ -71,6 +77,12 @@ class World:
 
     def __init__(self, seed: int, *, faults: bool = True, budget: int = 8 * 2**30) -> None:
         self.random = random.Random(seed)
+        self.go_on = True
+        """Whether the next sitting goes on with what the last one left unfinished."""
+        self.known: dict[str, do.Known] = {}
+        """Every content that was queued, by its fingerprint."""
+        self.contents: dict[str, str] = {}
+        """The fingerprint of a file by its path, where that is not the path itself."""
         self.faults = faults
         self.budget = budget
         self.policy = POLICY
@@ -92,7 +104,7 @@ class World:
 
     def start(self) -> None:
         """A new engine over the same ledger; whatever ran before is gone."""
-        self.machine = Machine(self.policy, "cache")
+        self.machine = Machine(self.policy, "cache", go_on=self.go_on)
         self.workers: dict[int, FakeWorker] = {}
         self.writes: list[do.WriteFiles] = []
         for attempt, outcome in self.attempts.items():
@@ -143,6 +155,10 @@ class World:
                 )
                 book.source, book.options, book.state = instruction.source, instruction.options, instruction.state
                 book.position, book.outputs = instruction.position, instruction.outputs
+                assert not isinstance(book.state, Stopped), "what one sitting leaves alone, the next may go on with"
+            case do.SaveKnown(fingerprint=fingerprint, path=path, job=job):
+                assert job in self.books, "known as a job that is none"
+                self.known[fingerprint] = do.Known(path, job)
             case do.ForgetJob(job):
                 place = self.books.pop(job).position
                 for book in self.books.values():
@@ -167,7 +183,8 @@ class World:
                 self.saved_attempts.append(instruction)
             case do.WriteFiles():
                 self.writes.append(instruction)
-            case do.Answer(token, _, error):
+            case do.Answer(token, _, error, is_known):
+                assert error or not is_known
                 assert token not in self.answers
                 self.answers[token] = error
             case do.Publish(event):
@@ -180,6 +197,8 @@ class World:
         return [entry.event for entry in self.entries if isinstance(entry.event, kind)]
 
     def publish(self, event: Event) -> None:
+        if isinstance(event, WorkerStarted) and event.stage == "transcribe":
+            assert self.books[event.job].is_long_enough, "a model is loaded for what may be too short"
         self.entries.append(Entry(len(self.entries) + 1, self.now, event))
 
     def receive(self, worker: FakeWorker | None, message: msg.Down) -> None:
@@ -189,6 +208,7 @@ class World:
             case msg.Run(work=work):
                 assert not worker.released, "work for a worker that was released"
                 if not worker.listens:
+                    assert self.books[work.job].is_long_enough, "handed out though it may be too short"
                     assert all(any(span.contains(each) for each in work.speech) for span in work.spans), (
                         "no speech told"
                     )
@@ -213,6 +233,7 @@ class World:
         elif roll < 0.27:
             self.sample()
         elif roll < 0.28 and self.faults:
+            self.go_on = self.random.random() < 0.7
             self.start()
         elif roll < 0.29 and self.faults:
             self.feed(do.DiskRead(self.random.choice((2**20, 2**40))))
@@ -247,7 +268,12 @@ class World:
         if kind <= 2:
             path = f"/media/{self.random.randrange(4)}.wav"
             recipe = Recipe(batch=pick((1, 2, 4)), parallel=pick((1, 2)), chunk_ms=pick((30_000, 60_000, 300_000)))
-            command = cmd.Add(path=path, options=cmd.Options(recipe=recipe, chunking=pick(("auto", "always", "never"))))
+            options = cmd.Options(
+                recipe=recipe,
+                chunking=pick(("auto", "always", "never")),
+                min_duration_ms=pick((0, 0, WINDOW, 5 * WINDOW)),
+            )
+            command = cmd.Add(path=path, options=options, is_found=pick((False, False, True)))
         else:
             command = pick(
                 (
@@ -266,14 +292,26 @@ class World:
     def ask(self, command: cmd.Command) -> str | None:
         """Ask for something, as the shell would; the error, if it cannot be done."""
         self.token += 1
-        source = progress = None
+        source = progress = known = None
+        fingerprint = ""
         if isinstance(command, cmd.Add):
             source = do.Source(command.path, 1_000, 1)
-            known = self.machine.find(source, command.options)
-            progress = None if known is None else self.books[known].progress()
+            fingerprint = self.contents.get(command.path, command.path)
+            known = self.known.get(fingerprint)
+            same = self.machine.find(source, command.options)
+            progress = None if same is None else self.books[same].progress()
         elif isinstance(command, cmd.Retry) and command.job in self.books:
             progress = self.books[command.job].progress()
-        self.feed(do.Asked(token=self.token, command=command, source=source, progress=progress))
+        self.feed(
+            do.Asked(
+                token=self.token,
+                command=command,
+                source=source,
+                progress=progress,
+                fingerprint=fingerprint,
+                known=known,
+            )
+        )
         return self.answers[self.token]
 
     def write(self, *, fails: bool = False) -> None:
@@ -389,9 +427,7 @@ class World:
     def settle(self) -> None:
         """Let everything that can still happen happen, without further faults."""
         self.feed(do.DiskRead(2**40))
-        for job, book in list(self.books.items()):
-            if isinstance(book.state, Paused | Frozen):
-                self.ask(cmd.Resume(job))
+        self.resume_all()
         for _ in range(5_000):
             if self.machine.is_at_rest and not self.writes:
                 return
@@ -402,10 +438,14 @@ class World:
             else:
                 self.pass_time(700)
             if any(isinstance(b.state, Paused | Frozen) for b in self.books.values()):
-                for job, book in list(self.books.items()):
-                    if isinstance(book.state, Paused | Frozen):
-                        self.ask(cmd.Resume(job))
+                self.resume_all()
         raise AssertionError(f"never at rest: {[b.state for b in self.books.values()]}")
+
+    def resume_all(self) -> None:
+        """Let every job go on that rests, whether it was asked to or was only left alone by this sitting."""
+        for job, book in list(self.books.items()):
+            if isinstance(book.state, Paused | Frozen) or not (self.go_on or isinstance(book.state, ENDED)):
+                self.ask(cmd.Resume(job))
 
     def check_end(self) -> None:
         """Every job has ended, and a job that is done has every window once."""

@@ -11,7 +11,16 @@ from textual.widgets import Input
 from tests.tui.scenes import NOW
 
 ROOT = Path(__file__).parents[2]
-OUTSIDE = ("NO_COLOR", "SSH_CONNECTION", "TMUX", "TERM_PROGRAM", "TEXTUAL_THEME", "TEXTUAL_COLOR_SYSTEM")
+OUTSIDE = (
+    "NO_COLOR",
+    "SSH_CONNECTION",
+    "TMUX",
+    "STY",
+    "TERM_PROGRAM",
+    "LC_TERMINAL",
+    "TEXTUAL_THEME",
+    "TEXTUAL_COLOR_SYSTEM",
+)
 """Variables of the terminal the tests are started from."""
 
 

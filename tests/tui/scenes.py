@@ -8,7 +8,7 @@ from engine import events as ev
 from engine.commands import Options
 from engine.messages import Track
 from engine.recipe import FailureKind, Recipe
-from engine.states import Cancelled, Done, Failed, JobState, Paused, Pausing, Queued, Running, Writing
+from engine.states import Cancelled, Done, Failed, JobState, Paused, Pausing, Queued, Running, Stopped, Writing
 from engine.timeline import Span
 from engine.view import View, fold
 
@@ -217,6 +217,22 @@ def paused() -> View:
     scene.tell(ev.JobChanged(1, Paused(scene.now)))
     scene.now = NOW
     return scene.memory(310, high=2.4).view
+
+
+def left(jobs: int = 3) -> View:
+    """Jobs that the last sitting left unfinished, the first of them in mid-way, and one it had finished."""
+    names = ("board-meeting.m4a", "lecture-07.wav", "interview-b.mkv", "field-notes.flac", "hearing-2.mp3")
+    scene = begun()
+    whole = tuple(Span(at, at + 28_000) for at in range(0, 2_800_000, 28_000))
+    before = ev.Progress(
+        duration=7_530_000, heard=2_800_000, windows=whole, covered=(Span(0, 1_120_000),), worked_ms=340_000
+    )
+    ended = ev.Progress(duration=301_000, heard=301_000, heard_all=True, worked_ms=61_000, is_brief=True)
+    scene.add(1, "/talks/opening.mp3", state=Done(NOW), progress=ended, outputs=files("/talks/opening"))
+    for n, name in enumerate(names[:jobs]):
+        scene.add(n + 2, f"/talks/{name}", state=Stopped(NOW - 7_200_000), progress=ev.Progress() if n else before)
+    scene.now = NOW
+    return scene.memory(40, high=0.1).view
 
 
 def done() -> View:

@@ -29,8 +29,8 @@ def _added(job: int, path: str) -> list[ev.Event]:
     return [entry.event for entry in scene.view.log if isinstance(entry.event, ev.JobAdded)]
 
 
-async def test_the_end_of_the_engine_ends_the_screen_and_says_so(capsys):
-    app, engine = make_app(scenes.running())
+async def test_the_end_of_the_engine_ends_the_screen_and_says_why():
+    app, engine = make_app(scenes.running(), goodbye=lambda: "scribetui was stopped.")
     async with app.run_test() as pilot:
         await pilot.pause()
         engine.end()
@@ -39,7 +39,7 @@ async def test_the_end_of_the_engine_ends_the_screen_and_says_so(capsys):
             if not app.is_running:
                 break
     assert app.return_code == 0
-    assert "The engine has ended. Start scribetui again to go on." in capsys.readouterr().err
+    assert app.return_value == "scribetui was stopped."
 
 
 class TestNotices:
@@ -95,9 +95,9 @@ class TestFlood:
             seen = []
             for _ in range(5):
                 await asyncio.sleep(0)
-                seen.append(stage.app._view.seq)
+                seen.append(stage.app._sitting.view.seq)
             assert seen[-1] < stage.engine.view.seq
-            await stage.until(lambda: stage.app._view.seq == stage.engine.view.seq)
+            await stage.until(lambda: stage.app._sitting.view.seq == stage.engine.view.seq)
 
     async def test_five_hundred_jobs(self):
         async with on_stage(scenes.many(500), size=(120, 40)) as stage:

@@ -5,7 +5,7 @@ import pytest
 
 from engine.commands import Cancel, Move, Options, Pause, Remove, Resume, Retry, Set
 from engine.recipe import Recipe
-from engine.states import Cancelled, Done, Failed, Paused, Pausing, Queued, Running, Writing
+from engine.states import Cancelled, Done, Failed, Frozen, Paused, Pausing, Queued, Running, Stopped, Writing
 from engine.view import JobView
 from tui import parameters
 from tui.abilities import ABILITIES, ability, command_for
@@ -56,19 +56,23 @@ class TestSelection:
 
 STATES = (
     Queued(),
+    Stopped(0),
     Running(0),
     Pausing(0),
     Paused(0),
+    Paused(0, "parked"),
+    Frozen(0),
     Writing(0),
     Done(0),
     Done(0, gaps=5),
     Failed(0, "x"),
     Cancelled(0),
 )
-WORKABLE = (Queued, Running, Pausing, Paused)
+WORKABLE = (Queued, Stopped, Running, Pausing, Paused, Frozen)
 CAN = {
     "pause": (Queued, Running),
-    "resume": (Pausing, Paused),
+    "resume": (Stopped, Pausing, Paused, Frozen),
+    "freeze": (Running, Pausing),
     "cancel": WORKABLE,
     "remove": (Done, Failed, Cancelled),
     "longer": WORKABLE,
@@ -90,6 +94,16 @@ class TestAbilities:
     def test_only_what_ended_with_something_missing_can_be_retried(self, state, can):
         is_whole = state == Done(0)
         assert (command_for("retry", job(state=state), ()) is not None) is (can and not is_whole)
+
+    @pytest.mark.parametrize("state", STATES)
+    def test_what_is_parked_is_not_parked_again(self, state):
+        can = isinstance(state, WORKABLE) and getattr(state, "how", "") != "parked"
+        assert (command_for("park", job(state=state), ()) is not None) is can
+
+    @pytest.mark.parametrize("state", STATES)
+    def test_one_key_pauses_or_resumes(self, state):
+        shown = [action for action in ("pause", "resume") if ability(action, job(state=state), ()) is not False]
+        assert shown == ["resume" if isinstance(state, CAN["resume"]) else "pause"]
 
     def test_the_commands(self):
         jobs = (job(1), job(2), job(3))

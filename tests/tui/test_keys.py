@@ -150,8 +150,9 @@ async def test_what_cannot_be_done_is_grey():
             "Follow": False,
             "Order": True,
             "Remove": False,
+            "Stop": True,
             "Help": True,
-            "Quit": True,
+            "Detach": True,
         }
         now = stage.engine.now
         stage.engine.say(ev.JobChanged(2, Failed(now, "It broke.")))
@@ -169,10 +170,10 @@ async def test_what_cannot_be_done_is_grey():
 
 
 @pytest.mark.parametrize("width", [20, 40, 60, 80, 100, 120, 160])
-async def test_the_key_bar_never_drops_help_and_quit(width):
+async def test_the_key_bar_never_drops_help_and_the_way_out(width):
     async with on_stage(scenes.running(), size=(width, 24)) as stage:
         bar = stage.rows[-1]
-        assert "? Help  q Quit" in bar
+        assert "? Help  q Detach" in bar
         assert "…" not in bar
 
 
@@ -194,7 +195,7 @@ async def test_a_job_can_be_clicked():
 
 
 async def test_other_keys_from_the_settings():
-    async with on_stage(scenes.running(), keys={"pause": "p,space", "quit": "Q", "pawse": "z"}) as stage:
+    async with on_stage(scenes.running(), keys={"pause": "p,space", "detach": "f10", "pawse": "z"}) as stage:
         await stage.seen("No action is called pawse")
         await stage.press("p")
         assert stage.engine.commands == [Pause(2)]

@@ -1,4 +1,4 @@
-"""The questions: adding a file, cancelling, quitting; and the help."""
+"""The questions: adding a file, cancelling; and the help."""
 
 import pytest
 
@@ -7,7 +7,6 @@ from engine.recipe import Recipe
 from tests.tui import scenes
 from tests.tui.stage import on_stage
 from tui.screens.add import AddScreen
-from tui.screens.confirm import ConfirmScreen
 from tui.screens.help import HelpScreen
 
 
@@ -112,38 +111,6 @@ class TestCancel:
         async with on_stage(scenes.hostile(), size=(100, 30)) as stage:
             await stage.press("k", "k", "k", "k", "x")
             await stage.seen("Cancel two␊lines.mp3?")
-
-
-class TestQuit:
-    async def test_leaves_at_once_when_nothing_is_at_work(self):
-        async with on_stage(scenes.paused()) as stage:
-            await stage.press("q")
-            assert not stage.app.is_running
-
-    @pytest.mark.parametrize("key", ["q", "ctrl+q", "ctrl+c"])
-    async def test_asks_while_a_job_is_at_work(self, key):
-        async with on_stage(scenes.running()) as stage:
-            await stage.press(key)
-            await stage.seen("Quit while a job is at work?")
-            assert stage.app.is_running
-            await stage.press("n")
-            assert stage.app.is_running
-            await stage.press(key, "y")
-            assert not stage.app.is_running
-
-    async def test_asked_twice_it_leaves(self):
-        async with on_stage(scenes.running()) as stage:
-            await stage.press("ctrl+c")
-            assert isinstance(stage.app.screen, ConfirmScreen)
-            await stage.press("ctrl+c")
-            assert not stage.app.is_running
-
-    async def test_ctrl_c_works_above_a_question(self):
-        async with on_stage(scenes.running()) as stage:
-            await stage.press("a", "ctrl+c")
-            await stage.seen("Quit while a job is at work?")
-            await stage.press("n")
-            assert isinstance(stage.app.screen, AddScreen)
 
 
 class TestHelp:

@@ -16,11 +16,15 @@ SIZES = [(80, 24), (120, 40), (200, 60)]
 def look(snap_compare):
     """Compare the screen of a scene, after some keys, with its picture."""
 
-    def compare(view, size=(80, 24), *, press=(), say=(), **arguments):
+    def compare(view, size=(80, 24), *, press=(), say=(), lost="", **arguments):
         app, engine = make_app(view, **arguments)
 
         async def run_before(pilot):
             engine.say(*say)
+            if lost:
+                engine.lose(lost)
+                while not app._main.frame.link.is_lost:
+                    await pilot.pause(0.01)
             while app._main.frame.view.seq != engine.view.seq:
                 await pilot.pause()
             for key in (None, *press):
@@ -122,13 +126,70 @@ class TestModals:
         monkeypatch.setenv("NO_COLOR", "1")
         assert look(scenes.running(), press=["x"])
 
-    def test_quit(self, look):
-        """Quitting while a job is at work."""
-        assert look(scenes.running(), press=["q"])
+    @pytest.mark.parametrize("size", [(80, 24), (60, 16)], ids=lambda size: f"{size[0]}x{size[1]}")
+    def test_stop(self, look, size):
+        """Ending the work while a job is at it: three answers, the harmless one in focus."""
+        assert look(scenes.running(), size, press=["Q"])
+
+    def test_stop_at_rest(self, look):
+        """Ending the work while there is none."""
+        assert look(scenes.done(), press=["Q"])
+
+    def test_stop_ascii_no_colour(self, look, monkeypatch):
+        """The three answers in ASCII and without colour: the one in focus is reversed."""
+        monkeypatch.setenv("NO_COLOR", "1")
+        assert look(scenes.running(), press=["Q", "right"], ascii_only=True)
+
+    @pytest.mark.parametrize("size", [(80, 24), (60, 16)], ids=lambda size: f"{size[0]}x{size[1]}")
+    def test_go_on(self, look, size):
+        """Jobs were left unfinished: the screen offers to go on with them."""
+        assert look(scenes.left(5), size)
+
+
+LOST = "The connection to the host is lost. It is looked for."
+
+
+class TestLost:
+    """The engine is out of reach: the last picture in grey, and words that say so."""
+
+    @pytest.mark.parametrize("size", SIZES[:2], ids=lambda size: f"{size[0]}x{size[1]}")
+    def test_lost(self, look, size):
+        """A job in mid-way when the engine was lost."""
+        assert look(scenes.running(), size, lost=LOST)
+
+    def test_no_colour(self, look, monkeypatch):
+        """Without colour the old picture is dim."""
+        monkeypatch.setenv("NO_COLOR", "1")
+        assert look(scenes.running(), lost=LOST)
+
+    def test_ascii(self, look):
+        """In ASCII."""
+        assert look(scenes.running(), lost=LOST, ascii_only=True)
+
+    def test_small(self, look):
+        """In very little room."""
+        assert look(scenes.running(), (60, 16), lost=LOST)
+
+    def test_light(self, look):
+        """On light ground."""
+        assert look(scenes.troubled(), (120, 40), lost=LOST, theme="scribetui-light")
 
 
 class TestMoments:
     """What only shows for a while."""
+
+    def test_stopping(self, look):
+        """The batches under way are being finished."""
+        assert look(scenes.running(), press=["Q", "y"])
+
+    @pytest.mark.parametrize("size", SIZES[:2], ids=lambda size: f"{size[0]}x{size[1]}")
+    def test_left(self, look, size):
+        """Jobs that the last sitting left unfinished, and nobody took up."""
+        assert look(scenes.left(), size, press=["n"])
+
+    def test_left_ascii(self, look):
+        """The same in ASCII."""
+        assert look(scenes.left(), press=["n"], ascii_only=True)
 
     def test_scrolled_back(self, look):
         """The events do not follow: the rule line says how to take it up again."""

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from engine import events as ev
 from engine.recipe import FailureKind
-from engine.states import Cancelled, Done, Failed, Frozen, Paused, Pausing, Queued, Running, Writing
+from engine.states import Cancelled, Done, Failed, Frozen, Paused, Pausing, Queued, Running, Stopped, Writing
+from engine.timeline import Span
 from tests.engine.test_view import STORIES, told
 from tests.tui import scenes
 from tests.tui.scenes import NOW, Scene
@@ -31,6 +32,7 @@ def running() -> Scene:
     ("state", "word"),
     [
         (Queued(), "queued"),
+        (Stopped(0), "stopped"),
         (Pausing(0), "pausing"),
         (Paused(0), "paused"),
         (Paused(0, "parked"), "parked"),
@@ -79,6 +81,12 @@ class TestEnded:
     def test_frozen_in_the_very_first_batch(self):
         scene = running().run(1, 60_000).hear(1, 60_000, last=True).decoding(1, 1).tell(ev.JobChanged(1, Frozen(0)))
         assert (words(scene.view), doing(scene.view)) == ("frozen", ["done", "frozen", "waiting"])
+
+    def test_stopped_in_the_last_sitting(self):
+        half = ev.Progress(heard=60_000, windows=(Span(0, 28_000), Span(28_000, 60_000)), covered=(Span(0, 28_000),))
+        view = Scene().add(1, "/a.mp3", state=Stopped(0), progress=half).view
+        assert (words(view), doing(view)) == ("stopped", ["stopped", "stopped", "waiting"])
+        assert doing(Scene().add(1, "/a.mp3", state=Stopped(0)).view) == ["waiting", "waiting", "waiting"]
 
     def test_the_stage_that_failed_is_named(self):
         assert doing(scenes.failed()) == ["failed", "not done", "not done"]

@@ -11,7 +11,19 @@ from engine import events as ev
 from engine.commands import Options
 from engine.messages import Track
 from engine.recipe import FailureKind, Recipe
-from engine.states import Cancelled, Done, Failed, Frozen, JobState, Paused, Pausing, Queued, Running, Writing
+from engine.states import (
+    Cancelled,
+    Done,
+    Failed,
+    Frozen,
+    JobState,
+    Paused,
+    Pausing,
+    Queued,
+    Running,
+    Stopped,
+    Writing,
+)
 from engine.timeline import Span
 from tests.engine.test_view import EVENTS
 from tui.wording import Severity, job_of, parameters, wording
@@ -176,6 +188,11 @@ SAID = [
         Severity.QUIET,
     ),
     (ev.JobChanged(1, Queued()), "waiting in the queue", Severity.QUIET),
+    (
+        ev.JobChanged(1, Stopped(0)),
+        "left unfinished; it goes on once it is resumed",
+        Severity.INFO,
+    ),
     (ev.JobChanged(1, Running(0)), "running", Severity.INFO),
     (ev.JobChanged(1, Pausing(0)), "pausing after the batches under way", Severity.INFO),
     (ev.JobChanged(1, Paused(0)), "paused", Severity.INFO),

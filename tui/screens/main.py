@@ -15,17 +15,21 @@ from engine.commands import Command
 from engine.view import JobView, View
 from tui import keys
 from tui.abilities import ability, command_for
-from tui.frame import WINDOWS, Frame, MemoryWindow
+from tui.frame import WINDOWS, Frame, Link, MemoryWindow
 from tui.osc import clipboard_hint, clipped
-from tui.screens.confirm import ConfirmScreen, Question
+from tui.questions import cancel_question
 from tui.screens.help import HelpScreen
+from tui.screens.question import QuestionScreen
 from tui.selection import neighbour, selected
-from tui.text import count, name_of
+from tui.text import count
 from tui.widgets.body import Body
 from tui.widgets.follow import FollowPane
 from tui.widgets.header import Header
 from tui.widgets.jobs import Jobs
 from tui.widgets.keybar import KeyBar
+
+ASKING = ("do", "cancel", "add", "stop")
+"""Actions that ask something of the engine."""
 
 
 class MainScreen(Screen[None]):
@@ -49,6 +53,10 @@ class MainScreen(Screen[None]):
     class AddAsked(Message):
         """The user wants to add a file."""
 
+    @dataclass
+    class StopAsked(Message):
+        """The user wants the engine to end."""
+
     def __init__(self, *, host: str, ascii_only: bool) -> None:
         super().__init__()
         self.set_reactive(MainScreen.frame, Frame(host=host))
@@ -66,14 +74,14 @@ class MainScreen(Screen[None]):
 
     # ---- what is shown
 
-    def show(self, view: View, now: int) -> None:
-        """Show this view at this time (Unix milliseconds)."""
+    def show(self, view: View, now: int, link: Link | None = None) -> None:
+        """Show this view at this time (Unix milliseconds), and how the engine can be reached."""
         before = self.frame
         chosen = before.selected
         if self._awaited is not None and view.job(self._awaited) is not None:
             chosen, self._awaited = self._awaited, None
         job = selected(view.jobs, before.view.jobs, chosen, follows=self._follows_running)
-        self._reframe(view=view, now=now, selected=job)
+        self._reframe(view=view, now=now, selected=job, link=before.link if link is None else link)
 
     def select(self, job: int | None) -> None:
         """Select a job, and stay with it whichever runs, until ``follow``; one not on the list yet, once it is."""
@@ -102,6 +110,10 @@ class MainScreen(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Whether an action can be done now; None shows it in grey, False not at all."""
+        can = self._can(action, parameters)
+        return None if can and self.frame.link.is_lost and action in ASKING else can
+
+    def _can(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         jobs, job = self.frame.view.jobs, self.frame.job
         match action:
             case "do":
@@ -134,11 +146,15 @@ class MainScreen(Screen[None]):
             return
         self.select(job.id)
 
-        def answered(is_sure: bool | None) -> None:
-            if is_sure:
+        def answered(answer: str | None) -> None:
+            if answer == "cancel":
                 self.post_message(self.Asked(command))
 
-        self.app.push_screen(ConfirmScreen(_cancel_question(job)), answered)
+        self.app.push_screen(QuestionScreen(cancel_question(job)), answered)
+
+    def action_stop(self) -> None:
+        """Ask whether the engine is to end."""
+        self.post_message(self.StopAsked())
 
     def action_add(self) -> None:
         """Ask for a file."""
@@ -196,15 +212,6 @@ def _parsed(action: str) -> tuple[str, tuple[object, ...]]:
     """An action's name and its parameter, if it has one."""
     name, _, parameter = action.rstrip(")").partition("(")
     return name, (parameter.strip("'"),) if parameter else ()
-
-
-def _cancel_question(job: JobView) -> Question:
-    return Question(
-        title=f"Cancel {name_of(job.path)}?",
-        text="What is transcribed so far is kept, and a retry goes on from there. The partial files are removed.",
-        yes="Cancel the job",
-        no="Keep it",
-    )
 
 
 def _copied(job: JobView) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from textual import events
 from textual.message import Message
 
-from engine.states import ENDED, Cancelled, Done, Failed, Frozen, Paused, Pausing, Queued, Running
+from engine.states import ENDED, Cancelled, Done, Failed, Frozen, Paused, Pausing, Queued, Running, Stopped
 from engine.timeline import intersect, length
 from engine.view import JobView, View
 from tui import glyphs
@@ -14,7 +14,7 @@ from tui.frame import Frame
 from tui.glyphs import CELLS, Cell
 from tui.layout import Need, Space
 from tui.lines import BLANK, Line, Run, StyleName, line
-from tui.status import Status, job_status, worker_of
+from tui.status import job_status, share_done, worker_of
 from tui.strip import STYLES
 from tui.text import clock, name_of, pad, percent, plain, time_of_day, times_realtime, took
 from tui.widgets.pane import Pane
@@ -74,14 +74,15 @@ class Jobs(Pane):
         """The rule line, the heads of the columns, and the jobs around the selected one."""
         jobs = frame.view.jobs
         if not jobs:
-            yield self.rule("Jobs", (), width)
+            yield self.rule("Jobs", _age(frame), width)
             yield from _welcome(height - 1)
             return
         self._heads = int(height >= min(5, len(jobs) + 2))
         room = max(1, height - 1 - self._heads)
         chosen = next((n for n, job in enumerate(jobs) if job.id == frame.selected), 0)
         self._top = max(min(self._top, chosen, len(jobs) - room), chosen - room + 1, 0)
-        yield self.rule("Jobs", [[Run(_position(self._top, room, chosen, len(jobs)), "dim")]], width)
+        position = Run(_position(self._top, room, chosen, len(jobs)), "dim")
+        yield self.rule("Jobs", [*_age(frame), [position]], width)
         widths = columns(width)
         if self._heads:
             yield _heads(widths)
@@ -105,6 +106,13 @@ class Jobs(Pane):
         self.post_message(self.Wheeled(1))
 
 
+def _age(frame: Frame) -> list[list[Run]]:
+    """How old the picture is once the engine is lost, and why it is; else nothing."""
+    if not frame.link.is_lost:
+        return []
+    return [[Run(f"as of {time_of_day(frame.as_of)}", "stale")], [Run(plain(frame.link.why), "dim")]]
+
+
 def _position(top: int, room: int, chosen: int, number: int) -> str:
     return f"{chosen + 1} of {number}" + (f", {top + 1}–{min(number, top + room)} in sight" if number > room else "")
 
@@ -126,8 +134,9 @@ def job_line(job: JobView, frame: Frame, widths: Columns) -> Line:
     """One job: its sign, name, stage, progress, time left, speed, and what else there is to say."""
     is_selected = job.id == frame.selected
     status = job_status(job, frame.view)
-    eta = None if isinstance(job.state, ENDED) else job.eta(frame.now)
-    speed = None if isinstance(job.state, Queued) else job.speed(frame.now)
+    eta = None if isinstance(job.state, ENDED) else job.eta(frame.as_of)
+    done = share_done(job)
+    speed = None if isinstance(job.state, Queued | Stopped) else job.speed(frame.as_of)
     runs = [
         Run(glyphs.SELECTED if is_selected else " ", "marker"),
         Run(f"{status.sign} ", status.style),
@@ -135,9 +144,9 @@ def job_line(job: JobView, frame: Frame, widths: Columns) -> Line:
         Run(" " * GAP + pad(status.word, STAGE), status.style),
     ]
     if widths.bar:
-        runs += _bar(job, status)
+        runs += _bar(job, done or 0.0)
     runs += [
-        Run(pad(percent(job.fraction), DONE, right=True)),
+        Run(pad(glyphs.NONE if done is None else percent(done), DONE, right=True)),
         Run(pad(clock(eta) if eta is not None else glyphs.NONE, LEFT, right=True), "" if eta is not None else "dim"),
         Run(pad(times_realtime(speed), SPEED, right=True), "dim"),
     ]
@@ -146,10 +155,10 @@ def job_line(job: JobView, frame: Frame, widths: Columns) -> Line:
     return line(*runs, base="selected" if is_selected else "")
 
 
-def _bar(job: JobView, status: Status) -> list[Run]:
-    full = min(BAR, int(job.fraction * BAR + 1e-9))
+def _bar(job: JobView, done: float) -> list[Run]:
+    full = min(BAR, int(done * BAR + 1e-9))
     style: StyleName = "bad" if isinstance(job.state, Failed) else "good" if isinstance(job.state, Done) else "bar"
-    if isinstance(job.state, Cancelled | Queued):
+    if isinstance(job.state, Cancelled | Queued | Stopped):
         style = "dim"
     return [Run(glyphs.BAR * full, style), Run(glyphs.BAR_REST * (BAR - full), "faint")]
 
@@ -164,7 +173,7 @@ def notes(job: JobView, view: View) -> list[Run]:
             return [*lost, Run(f"in {took(job.worked_ms)}" if job.worked_ms else "", "dim"), *_warned(job)]
         case Paused(since, reason=reason) if reason:
             return [Run(f"{plain(reason)}  ", "warn"), Run(f"since {time_of_day(since)}", "dim"), *_troubles(job)]
-        case Paused(since) | Frozen(since):
+        case Paused(since) | Frozen(since) | Stopped(since):
             return [Run(f"since {time_of_day(since)}", "dim"), *_troubles(job)]
         case Pausing():
             return [Run("after this batch", "dim"), *_troubles(job)]
@@ -202,7 +211,7 @@ def _welcome(room: int) -> list[Line]:
         BLANK,
         line(Run("   a", "key"), "  add a film or a talk: type its path, or drag the file here"),
         line(Run("   ?", "key"), "  all keys, and what the signs mean"),
-        line(Run("   q", "key"), "  quit"),
+        line(Run("   q", "key"), "  leave; the work goes on without the screen"),
         BLANK,
         line(Run("   From the shell:  scribetui talk.mp3 film.mkv", "dim")),
     ]

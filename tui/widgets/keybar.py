@@ -1,4 +1,4 @@
-"""The key bar: what the keys do now, in one line; what there is no room for is left out, never help and quit."""
+"""The key bar: what the keys do now, in one line; what there is no room for is left out, never help and the way out."""
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
@@ -32,6 +32,8 @@ class Hint(NamedTuple):
 
 class KeyBar(Pane):
     """Painted from the screen's own bindings, so that it cannot say anything else than they do."""
+
+    SHOWS_VIEW = False
 
     hints: reactive[tuple[Hint, ...]] = reactive((), repaint=False)
 

@@ -43,6 +43,8 @@ class Log(FollowPane):
 
     def rows(self, frame: Frame, width: int) -> Sequence[Row]:
         """The events kept in the view, wrapped, because the reason often comes last."""
+        logged = {number for entry in frame.view.log if (number := job_of(entry.event)) is not None}
+        self._names |= {number: f"job {number}" for number in logged - set(self._names)}
         self._names |= {job.id: name_of(job.path) for job in frame.view.jobs}
         known, self._said = self._said, {}
         room = width - TIME_CELLS - self._name_cells(width) - SIGN_CELLS

@@ -34,9 +34,9 @@ class Memory(Pane):
         if not view.memory:
             yield line(Run(" not measured yet", "dim"))
             return
-        points, window = span_of(view, frame.now, WINDOWS[frame.memory_window])
+        points, window = span_of(view, frame.as_of, WINDOWS[frame.memory_window])
         number = room if self.ascii_only else room * 2
-        values = graph.buckets(points, frame.now, window, number)
+        values = graph.buckets(points, frame.as_of, window, number)
         highest = max((value for value in values if value is not None), default=0)
         top = max(round(view.budget * HEADROOM), highest, 1)
         draw = graph.in_ascii if self.ascii_only else graph.braille

@@ -14,7 +14,7 @@ from textual.widget import Widget
 from tui.frame import Frame
 from tui.glyphs import to_ascii
 from tui.layout import Need, Space
-from tui.lines import BLANK, Line, Run, StyleName, fitted, rule
+from tui.lines import BLANK, Line, Run, StyleName, fitted, greyed, rule
 
 STYLES: tuple[StyleName, ...] = get_args(StyleName)
 
@@ -27,6 +27,8 @@ class Pane(Widget):
     """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"pane--{name}" for name in STYLES if name}
+    SHOWS_VIEW: ClassVar[bool] = True
+    """Whether all the pane shows is out of date once the engine is lost."""
 
     frame: reactive[Frame] = reactive(Frame(), repaint=False, always_update=True, init=False)
     """What to paint; bound to the screen's."""
@@ -65,6 +67,8 @@ class Pane(Widget):
         if not width or not height or not self.display:
             return
         lines = [fitted(each, width) for each in self.paint(self.frame, width, height)][:height]
+        if self.SHOWS_VIEW and self.frame.link.is_lost:
+            lines = [greyed(each) for each in lines]
         lines += [BLANK] * (height - len(lines))
         old, self._lines = self._lines, lines
         if len(old) != height or self._painted_width != width:

@@ -55,4 +55,4 @@ class Spoken(FollowPane):
             return ""
         if isinstance(job.state, ENDED):
             return "the text is in the files" if job.outputs else "no text"
-        return "no text yet"
+        return "no new text yet" if job.covered_before else "no text yet"

@@ -26,7 +26,7 @@ class Stages(Pane):
         job = frame.job
         if job is None:
             return
-        found = stages(job, frame.view, frame.now)
+        found = stages(job, frame.view, frame.as_of)
         if height == 1:
             yield _in_one(found)
             return
@@ -63,6 +63,8 @@ def detail(stage: StageStatus, job: JobView, frame: Frame) -> str:
             return plain(f"loading {worker.model}" if stage.name == "transcribe" else "starting")
         return stage.status.word
     match stage.name:
+        case "listen" | "transcribe" if job.is_brief:
+            return ""
         case "listen":
             return f"{clock(job.to_cover_ms)} of speech" if job.heard else ""
         case "transcribe":

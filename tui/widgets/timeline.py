@@ -35,7 +35,7 @@ class Timeline(Pane):
         if frame.job is None:
             return None
         most = max(1, min(space.height // 4, 12))
-        strip = max(1, len(strip_lines(frame.job, space.width - 2, most)))
+        strip = len(_strip(frame.job, space.width - 2, most))
         below = len(_legend(frame.job, space.width - 2)) + len(_outcome(frame.job, space.width - 2))
         return Need(2 + below, 1 + strip + below)
 
@@ -48,9 +48,7 @@ class Timeline(Pane):
         yield self.rule(name_of(job.path), [[Run(plain(_recipe(job)), "dim")]], width)
         legend, outcome = _legend(job, width - 2), _outcome(job, width - 2)
         room = height - 1
-        strip = strip_lines(job, width - 2, max(1, room - len(legend) - len(outcome)))
-        if not strip:
-            strip = [line(Run("nothing was heard" if isinstance(job.state, ENDED) else "not opened yet", "dim"))]
+        strip = _strip(job, width - 2, max(1, room - len(legend) - len(outcome)))
         for each in [*strip, *legend, *outcome][:room]:
             yield line(" ", *each.runs)
 
@@ -59,8 +57,19 @@ def _recipe(job: JobView) -> str:
     return f"{job.recipe.model} {job.recipe.compute_type}, {parameters(job.recipe)}"
 
 
+def _strip(job: JobView, width: int, most_lines: int) -> list[Line]:
+    """The strip, or why there is none."""
+    if job.is_brief:
+        told = f"{clock(job.duration or 0)}, from an earlier sitting; its story: scribetui report {job.id}"
+        return [line(Run(crop(told, width), "dim"))]
+    none = line(Run("nothing was heard" if isinstance(job.state, ENDED) else "not opened yet", "dim"))
+    return strip_lines(job, width, most_lines) or [none]
+
+
 def _legend(job: JobView, width: int) -> list[Line]:
     """How much of the timeline each sign stands for."""
+    if job.is_brief:
+        return []
     amounts = lengths(job)
     parts = [
         [Run(CELLS[cell], STYLES[cell]), Run(f" {name} {clock(amounts[cell])}", "dim")]
@@ -81,7 +90,7 @@ def _outcome(job: JobView, width: int) -> list[Line]:
                 lines += _said(
                     glyphs.WARNING, f"{clock(gaps)} could not be transcribed; r tries that again", "bad", width
                 )
-            elif job.heard_all and not job.windows:
+            elif job.heard_all and not job.windows and not job.is_brief:
                 lines += _said(glyphs.WARNING, "no speech was found", "warn", width)
             return lines
         case Cancelled():

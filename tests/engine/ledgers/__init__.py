@@ -7,8 +7,9 @@ from pathlib import Path
 def restore(version: int, path: Path) -> Path:
     """Make the ledger file that a version left.
 
-    ``v1.sql`` was written by version 0.1 itself: four jobs done, done with a gap, failed and paused, and a fifth one
-    that was removed.
+    Each was written by the code of its time. ``v1.sql``: four jobs done, done with a gap, failed and paused, and a
+    fifth one that was removed. ``v2.sql``: the same, the first with a doubtful text and speech that got no words, and
+    a sixth one at work when the power was cut.
     """
     db = sqlite3.connect(path)
     db.executescript((Path(__file__).parent / f"v{version}.sql").read_text(encoding="utf-8"))

@@ -1,11 +1,15 @@
-"""Our end of a worker's socket: lines both ways, and whatever the worker said before its end is read."""
+"""Our end of a socket: lines both ways, and whatever the other end said before it was gone is read."""
 
 import asyncio
 import socket
 from collections import deque
 
+import msgspec
+
 RECEIVED = 2**16
 """Bytes read at once."""
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding a line may raise that is no message: msgspec lets the last two through."""
 
 
 class TooLong(Exception):
@@ -16,8 +20,8 @@ class Wire:
     """A socket that speaks in lines.
 
     asyncio's own streams drop what they have read, and what they have not, as soon as a write fails or the other end
-    is reset: so the last batch of a worker that dies would be lost. Here reading and writing know nothing of each
-    other.
+    is reset: so the last batch of a worker that dies would be lost, or the last words of a host. Here reading and
+    writing know nothing of each other.
 
     Args:
         connection: a connected stream socket; closed with this.
@@ -36,7 +40,7 @@ class Wire:
 
     def say(self, line: bytes) -> None:
         """Send a line, in its turn; nothing happens once the other end is gone."""
-        if self._is_deaf:
+        if self._is_deaf or not line:
             return
         self._unsent.append(line)
         if self._sending is None:
@@ -52,6 +56,25 @@ class Wire:
             self._unsent.clear()
         finally:
             self._sending = None
+
+    async def sent(self) -> None:
+        """Wait until all that was said is with the other end, or that end is gone."""
+        while self._sending is not None:
+            await asyncio.wait((self._sending,))
+
+    async def skip(self) -> bool:
+        """Pass over a line that is too long; whether its end came."""
+        loop = asyncio.get_running_loop()
+        while (end := self._received.find(b"\n")) < 0:
+            try:
+                self._received[:] = await loop.sock_recv(self._connection, RECEIVED)
+            except ConnectionError:
+                self._received.clear()
+            if not self._received:
+                self._searched = 0
+                return False
+        self._take(end + 1)
+        return True
 
     async def hear(self) -> bytes:
         """The next line with its end; without it, what was left at the end; nothing after that.

@@ -1,0 +1,1 @@
+"""Both ends of the host's socket, and what lies between."""

@@ -1,0 +1,1 @@
+"""Watching folders, so that new recordings are queued by themselves."""
