@@ -61,6 +61,12 @@ class Retry(msgspec.Struct, frozen=True, tag=True):
     job: int
 
 
+CHUNK_MS = (30_000, 3_600_000)
+"""Shortest and longest chunk one may ask for: a window is up to 30 s; an hour is longer than any checkpoint needs."""
+BATCH = (1, 64)
+"""Smallest and largest batch one may ask for, in windows."""
+
+
 class Set(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Change a job's chunk length or batch; in force after the batches under way."""
 

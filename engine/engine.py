@@ -349,9 +349,7 @@ class Engine:
                 self._executor.thaw(worker)
             case do.WriteFiles(job, partial):
                 self._writer.write(job, partial=partial)
-            case do.CleanUp(job):
-                self._writer.clean_up(job)
-            case do.ForgetJob(job):
+            case do.CleanUp(job) | do.ForgetJob(job):
                 self._writer.clean_up(job)
             case do.Answer(token, job, error, is_known):
                 self._answers.settle(token, job, None if error is None else CommandError(error, is_known=is_known))

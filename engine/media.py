@@ -26,7 +26,6 @@ _SLACK_MS = 2_000
 and count padding."""
 _HOLES_MS = 1_000
 """Missing sound that is worth a word to the user."""
-_INDEXED = frozenset({"mov", "matroska", "avi", "asf"})
 _PICTURES = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
 _NOT_MEDIA = frozenset({"tty", "lrc", "srt", "webvtt", "ass", "image2", "gif"})
 """What FFmpeg takes for a format, though nobody would call it a film or a recording; so are all it calls pipes."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from engine.commands import Cancel, Command, CommandError, Move, Pause, Remove, Resume, Retry, Set
+from engine.commands import BATCH, CHUNK_MS, Cancel, Command, CommandError, Move, Pause, Remove, Resume, Retry, Set
 from engine.home import Home
 from engine.remote import Remote
 from engine.states import Done, Frozen, Paused, Pausing, Queued, Running, Stopped, Writing
@@ -15,10 +15,8 @@ from engine.view import JobView, View
 from tui import listing
 from tui.text import chunk_length, name_of
 
-CHUNK_S = (30, 3600)
+CHUNK_S = (CHUNK_MS[0] // 1000, CHUNK_MS[1] // 1000)
 """The shortest and the longest chunk, in seconds."""
-BATCH = (1, 64)
-"""The smallest and the largest batch, in windows."""
 PARAMETERS = (
     f"One can set chunk ({CHUNK_S[0]} to {CHUNK_S[1]} seconds, such as chunk=120 or chunk=2m) and "
     f"batch ({BATCH[0]} to {BATCH[1]} windows, such as batch=4)."

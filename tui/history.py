@@ -14,23 +14,13 @@ from engine.events import Entry
 from engine.home import Home
 from engine.ledger import Ledger, LedgerError
 from engine.story import Story
-from tui import glyphs
-from tui.lines import Line, Run, StyleName, line
+from tui.lines import Line, Run, line
 from tui.printing import Printer
-from tui.wording import Severity, Wording, wording
+from tui.wording import LOOKS, Severity, Wording, wording
 
 POLL = 0.5
 """Seconds between two looks at the ledger."""
 INTERRUPTED = 130
-
-LOOKS: dict[Severity, tuple[str, StyleName]] = {
-    Severity.QUIET: (glyphs.WAITING, "dim"),
-    Severity.INFO: (" ", ""),
-    Severity.GOOD: (glyphs.OK, "good"),
-    Severity.WARNING: (glyphs.WARNING, "warn"),
-    Severity.ERROR: (glyphs.FAILED, "bad"),
-}
-"""The sign and the style of each severity."""
 
 
 class Level(StrEnum):

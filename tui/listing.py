@@ -14,7 +14,6 @@ from engine.ledger import Ledger
 from engine.machine.stimuli import JobRecord
 from engine.serving.sockets import connect
 from engine.states import (
-    ENDED,
     Cancelled,
     Done,
     Failed,
@@ -158,16 +157,12 @@ def _at_rest(state: JobState) -> JobState:
 
 def _with_ended(home: Home, view: View) -> View:
     """The view with what the ledger has of ended jobs: an engine does not load their windows."""
-    if not any(_lacks_windows(job) for job in view.jobs):
+    if not any(job.is_brief for job in view.jobs):
         return view
     with closing(Ledger(home.ledger, read_only=True)) as ledger:
         known = ledger.windows_of_all()
-    jobs = (_filled(job, known[job.id]) if _lacks_windows(job) and job.id in known else job for job in view.jobs)
+    jobs = (_filled(job, known[job.id]) if job.is_brief and job.id in known else job for job in view.jobs)
     return msgspec.structs.replace(view, jobs=tuple(jobs))
-
-
-def _lacks_windows(job: JobView) -> bool:
-    return isinstance(job.state, ENDED) and not job.windows
 
 
 def _filled(job: JobView, progress: Progress) -> JobView:

@@ -20,6 +20,8 @@ from engine.states import (
     Stopped,
     Writing,
 )
+from tui import glyphs
+from tui.lines import StyleName
 from tui.text import chunk_length, clock, count, name_of, plain, size, stretch, took
 
 
@@ -31,6 +33,16 @@ class Severity(StrEnum):
     GOOD = "good"
     WARNING = "warning"
     ERROR = "error"
+
+
+LOOKS: dict[Severity, tuple[str, StyleName]] = {
+    Severity.QUIET: (glyphs.WAITING, "dim"),
+    Severity.INFO: (" ", ""),
+    Severity.GOOD: (glyphs.OK, "good"),
+    Severity.WARNING: (glyphs.WARNING, "warn"),
+    Severity.ERROR: (glyphs.FAILED, "bad"),
+}
+"""The sign and the style of each severity."""
 
 
 class Wording(NamedTuple):

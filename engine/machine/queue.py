@@ -7,7 +7,7 @@ import msgspec
 
 from engine import commands as cmd
 from engine import events as ev
-from engine.commands import CommandError
+from engine.commands import BATCH, CHUNK_MS, CommandError
 from engine.machine import governor, resting
 from engine.machine.core import Core
 from engine.machine.holdings import Job
@@ -23,10 +23,6 @@ from engine.states import (
     Stopped,
     Writing,
 )
-
-CHUNK_MS = (30_000, 3_600_000)
-"""Shortest and longest chunk one may ask for: a window is up to 30 s; an hour is longer than any checkpoint needs."""
-BATCH = (1, 64)
 
 
 def asked(core: Core, stimulus: Asked, now: int) -> None:

@@ -225,9 +225,7 @@ class _Client:
     async def _tell(self, listener: Listener) -> None:
         try:
             while news := await listener.take():
-                self._wire.say(
-                    b"".join(line(Snapshot(each) if isinstance(each, View) else Told(each)) for each in news)
-                )
+                self._wire.say(_lines(news))
                 await self._wire.sent()
                 # Every bundle wakes up the client; what happens meanwhile comes together, or before the next answer.
                 await asyncio.sleep(BUNDLE)

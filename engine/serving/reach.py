@@ -76,7 +76,7 @@ async def reach(home: Home, *, starts: bool, subscribes: bool, tell: Callable[[s
     deadline, was_started = loop.time() + BUSY, False
     while True:
         try:
-            with _saying(tell, f"Waiting for the host (process {home.holder()}) to answer."):
+            with _telling_of_a_wait(home, tell):
                 wire, host, view = await _greet(home, subscribes, ANSWER if starts else GLANCE)
             if not (host.is_ending and starts):
                 return Contact(wire, host, view, was_started)
@@ -97,9 +97,13 @@ async def reach(home: Home, *, starts: bool, subscribes: bool, tell: Callable[[s
 
 
 @contextmanager
-def _saying(tell: Callable[[str], None], sentence: str) -> Iterator[None]:
-    """Say something once it has taken longer than a glance."""
-    later = asyncio.get_running_loop().call_later(GLANCE, tell, sentence)
+def _telling_of_a_wait(home: Home, tell: Callable[[str], None]) -> Iterator[None]:
+    """Say what is waited for once it has taken longer than a glance."""
+
+    def say() -> None:
+        tell(f"Waiting for the host (process {home.holder()}) to answer.")
+
+    later = asyncio.get_running_loop().call_later(GLANCE, say)
     try:
         yield
     finally:

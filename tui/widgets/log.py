@@ -2,25 +2,19 @@
 
 from collections.abc import Sequence
 
-from tui import glyphs
 from tui.frame import Frame
 from tui.layout import Need, Space
-from tui.lines import Line, Run, StyleName, line
+from tui.lines import Line, Run, line
 from tui.text import name_of, pad, time_of_day, wrap
 from tui.widgets.follow import FollowPane, Row
-from tui.wording import Severity, Wording, job_of, wording
+from tui.wording import LOOKS, Severity, Wording, job_of, wording
 
 NAME_CELLS = 22
 """Most cells for the job's name, which gets at most a fifth of the line."""
 TIME_CELLS, SIGN_CELLS = 11, 2
 
-_LOOKS: dict[Severity, tuple[str, StyleName]] = {
-    Severity.QUIET: (" ", "dim"),
-    Severity.INFO: (" ", ""),
-    Severity.GOOD: (glyphs.OK, "good"),
-    Severity.WARNING: (glyphs.WARNING, "warn"),
-    Severity.ERROR: (glyphs.FAILED, "bad"),
-}
+_LOOKS = LOOKS | {Severity.QUIET: (" ", "dim")}
+"""Without a sign where little happened: the pane is narrower than a terminal's line."""
 
 
 class Log(FollowPane):
