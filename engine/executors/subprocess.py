@@ -142,18 +142,22 @@ class SubprocessExecutor:
         self._trouble = trouble
 
     async def close(self) -> None:
-        """Let every worker finish its batch, frozen ones too, end those that take too long, and wait for all."""
+        """Let every worker finish its batch, frozen ones too, end those that take too long, and wait for all.
+
+        What is left of workers after that is ended too: an engine that found all its work done has started none, so
+        nobody looked yet for what an earlier one left; and a child is not seen in the instant it begins its program.
+        """
         for worker in list(self._workers):
             self.thaw(worker)
             self.send(worker, Release())
         lives = [each.life for each in self._workers.values() if each.life is not None]
-        if not lives:
-            return
-        _, late = await asyncio.wait(lives, timeout=self._grace)
-        for worker in list(self._workers):
-            self.kill(worker)
-        if late:
-            await asyncio.wait(late)
+        if lives:
+            _, late = await asyncio.wait(lives, timeout=self._grace)
+            for worker in list(self._workers):
+                self.kill(worker)
+            if late:
+                await asyncio.wait(late)
+        await self._end_strays(self._place, prefix=True)
 
     async def _live(self, number: int, worker: _Worker, load: Load, deliver: Deliver) -> None:
         """A worker's whole life, from its start to the report of its end."""

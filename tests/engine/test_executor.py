@@ -216,6 +216,17 @@ async def test_what_an_earlier_engine_left_in_this_place_is_ended_first(executor
             process.wait()
 
 
+async def test_what_an_earlier_engine_left_is_ended_though_no_worker_was_needed(executor, tmp_path):
+    ours = idler(f"{tmp_path}:0123:7")
+    try:
+        await true(lambda: "-c" in psutil.Process(ours.pid).cmdline())
+        await executor.close()
+        assert is_gone(ours.pid)
+    finally:
+        ours.kill()
+        ours.wait()
+
+
 async def test_only_the_marked_are_ended():
     mark = f"nobody:{os.getpid()}:1"
     processes = [idler(mark), idler(mark + "0"), idler("")]
