@@ -17,7 +17,7 @@ PARTS = {
     "memory": "peak memory on the long and on the short recording, against the same pipeline",
     "budget": "whether a budget too small for the batch asked for is kept, and what that costs",
     "first": "how soon the first line of text is there on the long recording",
-    "scale": "how soon an engine with 1,000 finished jobs and 100 hours of speech is ready, and its memory",
+    "scale": "how soon an engine with 1,000 finished jobs is ready, and a job of ten hours is told; and the memory",
     "resume": "how soon new text is committed when the program is killed in mid-job and started again",
     "attach": "how soon the screen is there again while a job runs",
     "clients": "what twenty clients cost the work, one of them stopped",

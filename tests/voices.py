@@ -69,6 +69,11 @@ class Speech:
         """The samples as float32, -1 to 1, as recognisers take them."""
         return self.samples.astype(np.float32) / 32_768
 
+    def again(self) -> "Speech":
+        """The same, and once more."""
+        later = tuple(Span(span.start + self.duration, span.end + self.duration) for span in self.spans)
+        return Speech(self.voice, np.tile(self.samples, 2), self.sentences * 2, self.spans + later)
+
     def save(self, path: Path) -> Path:
         """Write it as a WAV file."""
         write_wav(str(path), self.samples, RATE)

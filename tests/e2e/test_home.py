@@ -21,8 +21,9 @@ def media(program, sentence):
 # ---- status and export
 
 
-def test_status_and_export_while_the_job_runs_and_after(program, short):
+def test_status_and_export_while_the_job_runs_and_after(program, apart):
     """Beside the running program: how far it is, and the transcript as far as it has come, in every format."""
+    speech = apart.again()  # longer at work than the commands take
     assert program("status").out == "The queue is empty.\n"
     assert json.loads(program("status", "--json").out) == {
         "engine": None,
@@ -31,7 +32,7 @@ def test_status_and_export_while_the_job_runs_and_after(program, short):
         "budget": None,
         "jobs": [],
     }
-    media = short.save(program.folder / "talk.wav")
+    media = speech.save(program.folder / "talk.wav")
     sitting = program.start(media, "--batch", "1")
     assert sitting.until(lambda event: isinstance(event, ev.BatchDone))
     assert sitting.until(lambda event: isinstance(event, ev.BatchDone))
@@ -40,7 +41,7 @@ def test_status_and_export_while_the_job_runs_and_after(program, short):
     assert told["engine"] == sitting.process.pid
     (job,) = told["jobs"]
     assert (job["job"], job["path"], job["state"]) == (1, str(media), "running")
-    assert 0 < job["transcribed"] < short.duration / 1000
+    assert 0 < job["transcribed"] < speech.duration / 1000
     assert re.search(r"\n +1  running +\d+%  +\d:\d\d  talk\.wav( +\(.*left\))?\n", program("status").out)
 
     halfway = program.folder / "halfway"

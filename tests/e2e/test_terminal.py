@@ -108,9 +108,9 @@ def test_a_job_is_watched_paused_changed_and_finished(screen, program, apart):
     screen.wait_for_end()
 
 
-def test_the_job_goes_on_when_the_screen_is_left(screen, program, short):
+def test_the_job_goes_on_when_the_screen_is_left(screen, program, apart):
     """q leaves at once and says so; the next screen shows the whole state and history, and has not disturbed it."""
-    media = short.save(program.folder / "talk.wav")
+    media = apart.save(program.folder / "talk.wav")
     show(screen, program, media, "--out", program.out, "--batch", "1")
     screen.wait_for("● running", "talk.wav")
     screen.wait_until_gone(NO_TEXT)
@@ -126,13 +126,13 @@ def test_the_job_goes_on_when_the_screen_is_left(screen, program, short):
     stop(screen, program)
     program.check_nothing_left()
     check_each_window_once(program, 1)
-    assert wer(short.text, program.text("talk")) <= 0.02
+    assert wer(apart.text, program.text("talk")) <= 0.02
 
 
 @pytest.mark.parametrize("how", ["the terminal is closed", "the screen is killed", "the screen is asked to end"])
-def test_the_job_goes_on_when(how, screen, program, short):
+def test_the_job_goes_on_when(how, screen, program, apart):
     """However the screen ends, the host lives, and another screen attaches to it."""
-    media = short.save(program.folder / "talk.wav")
+    media = apart.save(program.folder / "talk.wav")
     show(screen, program, media, "--out", program.out, "--batch", "1")
     screen.wait_for("● running", "talk.wav")
     host = program.host()
@@ -151,15 +151,15 @@ def test_the_job_goes_on_when(how, screen, program, short):
     program.check_nothing_left()
 
 
-def test_what_was_stopped_in_mid_job_goes_on_when_asked(screen, program, short):
+def test_what_was_stopped_in_mid_job_goes_on_when_asked(screen, program, apart):
     """Q after this batch; the next start asks; not now leaves it stopped, and yes at the start after goes on."""
-    media = short.save(program.folder / "talk.wav")
+    media = apart.save(program.folder / "talk.wav")
     show(screen, program, media, "--out", program.out, "--batch", "1")
     screen.wait_for("● running", "talk.wav")
     until(lambda: program.covered(1), "the first batch")
     stop(screen, program)
     stopped = program.covered(1)
-    assert 0 < len(stopped) < len(short.spans)
+    assert 0 < len(stopped) < len(apart.spans)
 
     show(screen, program)
     screen.wait_for("1 job was left unfinished. Go on with it?", "talk.wav")
@@ -176,12 +176,12 @@ def test_what_was_stopped_in_mid_job_goes_on_when_asked(screen, program, short):
     stop(screen, program)
     program.check_nothing_left()
     check_each_window_once(program, 1)
-    assert wer(short.text, program.text("talk")) <= 0.02
+    assert wer(apart.text, program.text("talk")) <= 0.02
 
 
-def test_a_host_that_is_lost_is_replaced(screen, program, short):
+def test_a_host_that_is_lost_is_replaced(screen, program, apart):
     """The host is killed in mid-job: the screen finds another by itself, and offers to go on with nothing done lost."""
-    media = short.save(program.folder / "talk.wav")
+    media = apart.save(program.folder / "talk.wav")
     show(screen, program, media, "--out", program.out, "--batch", "1")
     screen.wait_for("● running", "talk.wav")
     until(lambda: program.covered(1), "the first batch")

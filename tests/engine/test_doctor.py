@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
@@ -57,17 +56,15 @@ def test_a_machine_that_is_well(home: Home):
     assert not home.path.exists()
 
 
-def test_it_is_fast_and_light(home: Home):
+def test_it_is_light(home: Home):
     code = (
         "import sys, pathlib; from engine.doctor import examine; from engine.home import Home;"
         "examine(Home(pathlib.Path(sys.argv[1])));"
         "heavy = ('numpy', 'av', 'onnxruntime', 'ctranslate2', 'faster_whisper', 'torch', 'textual', 'tomlkit');"
         "print([name for name in heavy if name in sys.modules])"
     )
-    began = time.monotonic()
     done = subprocess.run([sys.executable, "-c", code, str(home.path)], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
-    assert time.monotonic() - began < 5  # a twentieth of that where nothing else runs
 
 
 def test_the_text_and_the_json_say_the_same(home: Home):
