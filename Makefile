@@ -39,7 +39,7 @@ $(VENV)/.installed-demo: $(BIN)/python pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.installed-dev: $(BIN)/python pyproject.toml constraints.txt
-	$(INSTALL) --editable '.[demo]' --group dev
+	$(INSTALL) --editable '.[demo,mlx,align]' --group dev
 	@touch $@
 
 # Once there, an environment is only added to.

@@ -7,7 +7,21 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import attach, budget, clients, cuts, memory, recordings, resume, scale, speed, startup
+from bench import (
+    attach,
+    budget,
+    clients,
+    cuts,
+    memory,
+    mlx_backend,
+    recordings,
+    resume,
+    rivals,
+    scale,
+    speed,
+    startup,
+    terms,
+)
 from bench.processes import ROOT, BenchError
 from bench.report import Report, machine
 
@@ -15,12 +29,16 @@ PARTS = {
     "help": "how long `scribetui --help` takes",
     "speed": "wall time and word error rate against faster-whisper's batched pipeline, and chunked against unchunked",
     "memory": "peak memory on the long and on the short recording, against the same pipeline",
+    "whisperx": "wall time, peak memory and word error rate against whisperX's command line, short and long recording",
+    "base": "the same with whisper base against the batched pipeline, on the short recording",
+    "mlx": "the MLX backend on the processor against mlx_whisper.transcribe, 3 minutes and 30; where its time goes",
     "budget": "whether a budget too small for the batch asked for is kept, and what that costs",
     "first": "how soon the first line of text is there on the long recording",
     "scale": "how soon an engine with 1,000 finished jobs is ready, and a job of ten hours is told; and the memory",
     "resume": "how soon new text is committed when the program is killed in mid-job and started again",
     "attach": "how soon the screen is there again while a job runs",
     "clients": "what twenty clients cost the work, one of them stopped",
+    "terms": "how often invented names are recognised with a list of terms and without, and whether all else stays",
     "cuts": "words lost or doubled where windows are cut, on the long recording and on speech without pauses",
 }
 
@@ -28,7 +46,7 @@ PARTS = {
 def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m bench",
-        description="Measure scribetui; without PARTS, everything (about 20 minutes on two cores).",
+        description="Measure scribetui; without PARTS, everything (about 40 minutes on two cores).",
         epilog="parts: " + "; ".join(f"{name}: {what}" for name, what in PARTS.items()),
     )
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
@@ -77,12 +95,18 @@ def main(given: Sequence[str] | None = None) -> int:
 def _measure(report: Report, asked: argparse.Namespace, parts: set[str]) -> None:
     if "help" in parts:
         startup.measure(report, runs=10)
+    if "terms" in parts:
+        terms.measure(report, asked.model)
+    if "mlx" in parts:
+        mlx_backend.measure(report, asked.model, asked.rounds, asked.interval)
     if "scale" in parts:
         scale.measure(report, runs=5)
-    if parts & {"speed", "memory", "budget", "resume", "attach", "clients"}:
+    if parts & {"speed", "memory", "whisperx", "base", "budget", "resume", "attach", "clients"}:
         short = _recording(asked.audio, asked.reference, asked.minutes)
         if "speed" in parts:
             speed.measure(report, short, asked.model, asked.rounds)
+        if "base" in parts:
+            rivals.base(report, rivals.Match(short, 0.85, 0.8, asked.rounds, asked.runs), asked.interval)
         if "budget" in parts:
             budget.measure(report, short, asked.model, asked.rounds, asked.interval)
         if "resume" in parts:
@@ -91,10 +115,16 @@ def _measure(report: Report, asked: argparse.Namespace, parts: set[str]) -> None
             attach.measure(report, short, asked.model, runs=10)
         if "clients" in parts:
             clients.measure(report, short, asked.model, asked.rounds)
-    if parts & {"memory", "first", "cuts"}:
+    if parts & {"memory", "whisperx", "first", "cuts"}:
         long = _recording(asked.long_audio, asked.long_reference, asked.long)
         if "memory" in parts:
             memory.measure(report, short, long, asked.model, asked.runs, asked.interval)
+        if "whisperx" in parts:
+            matches = [
+                rivals.Match(short, 0.4, 0.5, asked.rounds, asked.runs),
+                rivals.Match(long, 0.55, 0.5, min(asked.rounds, asked.runs), 1),
+            ]
+            rivals.whisperx(report, matches, asked.model, asked.interval)
         if "first" in parts:
             memory.first_line(report, long, asked.model, runs=3)
         if "cuts" in parts:

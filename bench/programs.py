@@ -1,6 +1,8 @@
-"""The two programs as the measurements call them: scribetui, and the script around faster-whisper's pipeline."""
+"""The programs as the measurements call them: scribetui, the script around faster-whisper's pipeline, and whisperX."""
 
 import json
+import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -10,11 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from bench.processes import ROOT, BenchError, Outcome, run
-from engine.models import find
+from engine.models import ModelMissing, locate
 
 SCRIBETUI = Path(sys.executable).with_name("scribetui")
 SETTINGS = '[transcribe]\ndevice = "cpu"\n'
 """Both run on the processor, whatever the machine has; all else is left at its default."""
+WHISPERX = (
+    *("--device", "cpu", "--compute_type", "int8", "--batch_size", "8", "--no_align", "--language", "en"),
+    *("--output_format", "json", "--verbose", "False"),
+)
+"""What whisperX's command line is given; all else, its voice detector and its threads included, is its default."""
 NEVER = '[chunks]\nchunking = "never"\n'
 
 
@@ -93,16 +100,39 @@ def baseline(
     return outcome, " ".join(json.loads(line)["text"] for _, line in outcome.lines)
 
 
+def whisperx(audio: Path, model: str, *, interval: float | None = None) -> tuple[Outcome, str]:
+    """whisperX's command line with the same model, batch 8, no alignment; what was measured, and the text."""
+    command = [SCRIBETUI.with_name("whisperx"), audio, "--model", model_folder(model), *WHISPERX]
+    with tempfile.TemporaryDirectory(prefix="scribetui-bench-") as folder:
+        environment = {"HF_HUB_OFFLINE": "1"}
+        if not has_ffmpeg():
+            program = Path(folder, "ffmpeg")
+            program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{ROOT / "bench" / "ffmpeg.py"}" "$@"\n')
+            program.chmod(0o755)
+            environment["PATH"] = f"{folder}{os.pathsep}{os.environ.get('PATH', '')}"
+        outcome = run([*command, "--output_dir", folder], environment=environment, interval=interval)
+        written = Path(folder, f"{audio.stem}.json")
+        if not written.is_file():
+            raise BenchError(f"whisperX wrote no transcript of {audio.name}.")
+        segments = json.loads(written.read_text())["segments"]
+    return outcome, " ".join(each["text"].strip() for each in segments)
+
+
+def has_ffmpeg() -> bool:
+    """Whether the program is there that whisperX decodes files with; else ``bench/ffmpeg.py`` stands in for it."""
+    return shutil.which("ffmpeg") is not None
+
+
 def model_folder(model: str) -> str:
     """Where the model lies, as scribetui finds it.
 
     Raises:
-        BenchError: it is not on this machine.
+        BenchError: it is not on this machine, and cannot be fetched.
     """
-    folder = find(model)
-    if folder is None:
-        raise BenchError(f"The model {model} is not on this machine; name one that is, or its folder.")
-    return folder
+    try:
+        return locate(model)
+    except ModelMissing as error:
+        raise BenchError(str(error)) from error
 
 
 def says_text(line: str) -> bool:

@@ -115,7 +115,7 @@ def breathless() -> Recording:
         said = len(kept) / 100
         if said < BREATHLESS_S:
             raise BenchError(f"Only {said:.0f} s of speech without a pause could be made.")
-        _save(path, frames[kept].reshape(-1), [(0, round(said * 1000), speech.text)])
+        save(path, frames[kept].reshape(-1), [(0, round(said * 1000), speech.text)])
     return load(path, path.with_suffix(".json"))
 
 
@@ -144,7 +144,7 @@ def _speak(path: Path, minutes: float) -> None:
         segments.append((start // 16, at // 16, text))
         order = order or dice.sample(takes, len(takes))
     parts.append(np.zeros(total - at, np.int16))
-    _save(path, np.concatenate(parts), segments)
+    save(path, np.concatenate(parts), segments)
 
 
 def _voice(pause_ms: tuple[int, int]) -> "Speech":
@@ -154,7 +154,8 @@ def _voice(pause_ms: tuple[int, int]) -> "Speech":
     return Studio(CACHE / "voices").speak("heart", f"{TEXT}\n{demo_text()}", pause_ms)
 
 
-def _save(path: Path, samples: "Samples", segments: list[tuple[int, int, str]]) -> None:
+def save(path: Path, samples: "Samples", segments: list[tuple[int, int, str]]) -> None:
+    """Keep a recording that was made: samples of 16 kHz, and what is said from when to when in milliseconds."""
     from engine.speak import write_wav
 
     told = [{"start": start / 1000, "end": end / 1000, "text": text} for start, end, text in segments]

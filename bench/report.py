@@ -1,5 +1,6 @@
 """Figures as a Markdown table, and all that is needed to judge and to repeat them."""
 
+import contextlib
 import importlib.metadata
 import platform
 import statistics
@@ -16,6 +17,8 @@ import psutil
 from bench.processes import ROOT
 
 PACKAGES = ("scribetui", "faster-whisper", "ctranslate2", "onnxruntime", "av", "textual")
+MAYBE = ("whisperx", "torch", "mlx", "mlx-whisper", "numba")
+"""What is measured against, where it is installed."""
 
 
 @dataclass(frozen=True)
@@ -92,9 +95,17 @@ def machine() -> dict[str, Any]:
         "memory_gb": round(psutil.virtual_memory().total / 2**30),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
+        "versions": _versions(),
         "commit": _commit(),
     }
+
+
+def _versions() -> dict[str, str]:
+    found = {name: importlib.metadata.version(name) for name in PACKAGES}
+    for name in MAYBE:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found
 
 
 def _processor() -> str:

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from engine.events import Entry, MemorySampled, SpeechHeard
-from engine.view import View
+from engine.events import Entry, MemorySampled, ModelFetched, SpeechHeard
+from engine.view import View, is_logged
 
 LIMIT = 1_000
 """Entries that may wait; whoever falls further behind is told the view as a whole instead."""
@@ -57,6 +57,10 @@ class Listener:
         event = entry.event
         if isinstance(event, MemorySampled) and self._sample is not None:
             self._waiting.pop(self._sample, None)
+        elif isinstance(event, ModelFetched):
+            last = self._waiting[next(reversed(self._waiting))]
+            if isinstance(last.event, ModelFetched) and last.event.worker == event.worker and not is_logged(last.event):
+                del self._waiting[last.seq]
         elif isinstance(event, SpeechHeard):
             last = self._waiting[next(reversed(self._waiting))]
             if isinstance(last.event, SpeechHeard) and last.event.job == event.job:

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from engine.recipe import Recipe
+from engine.terms import Term
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -15,12 +16,33 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     formats: tuple[str, ...] = ("srt", "vtt", "txt", "json")
     out: str | None = None
     """Folder for the transcripts; None for beside the media file."""
+    terms: tuple[Term, ...] = ()
+    """Names and words that may be spoken, the most important first."""
+    terms_beside: bool = True
+    """Whether the files of terms that lie beside the recording are read when it is added."""
+    terms_near: bool = False
+    """Whether names are taken from the subtitles and descriptions around the recording when it is added."""
+    corrects: bool = False
+    """Whether words that resemble a term are put right after decoding."""
     track: str | None = None
     """Audio track: its number from 0, or a language; None to choose."""
     chunking: str = "auto"
     """``auto``: chunks only where the file is longer than two of them; ``always``; ``never``."""
     min_duration_ms: Annotated[int, Meta(ge=0, le=10**9)] = 0
     """A recording that turns out to be shorter is cancelled before anything is transcribed."""
+
+    def same_words(self, other: "Options") -> bool:
+        """Whether both promise the same words.
+
+        Terms that were merely found near count for nothing: what lies beside a recording changes, if only by its own
+        transcripts.
+        """
+        return self._words_key == other._words_key
+
+    @property
+    def _words_key(self) -> tuple[object, ...]:
+        asked = tuple(each for each in self.terms if each.source == "asked")
+        return (self.recipe.words_key, self.track, asked, self.corrects)
 
 
 class Add(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -19,12 +19,16 @@ SETTINGS = {
     "PYTORCH_MPS_LOW_WATERMARK_RATIO": "0.5",
     "PYTORCH_ENABLE_MPS_FALLBACK": "1",
     "PYANNOTE_METRICS_ENABLED": "0",
+    "HF_HUB_DISABLE_XET": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
 }
 """What libraries read from the environment as they are loaded.
 
 The watermarks are shares of what Metal recommends; torch's own (1.7 and 1.4) let a process take more than a small
 machine has, and the low one must not exceed the high one. The fallback runs on the processor what Metal cannot;
-pyannote sends statistics home unless it is told not to.
+pyannote and the hub's client send statistics home unless they are told not to; and the client's own way of fetching
+large files, Xet, can be neither resumed nor watched.
 """
 
 MPS_WATERMARKS = ("PYTORCH_MPS_HIGH_WATERMARK_RATIO", "PYTORCH_MPS_LOW_WATERMARK_RATIO")
@@ -59,6 +63,19 @@ def memory() -> int:
     if (cuda := _cuda()) is not None:
         held += sum(_ask(cuda, "memory_reserved", number) for number in range(_ask(cuda, "device_count")))
     return held
+
+
+def peak() -> int:
+    """The most bytes in use since this was asked last, without reserves; 0 where no library tells.
+
+    Only MLX is asked: its memory is the process's own, and what it takes for a moment no look at the process may see.
+    """
+    mlx = _loaded("mlx.core")
+    if mlx is None:
+        return 0
+    most = _ask(mlx, "get_peak_memory")
+    _ask(mlx, "reset_peak_memory")
+    return most
 
 
 def tidy() -> None:

@@ -22,7 +22,8 @@ from engine import hardware, models
 from engine.home import Home
 from engine.serving.protocol import PROTOCOL, FromHost, Hello, Refused, Welcome
 from engine.serving.sockets import connect
-from engine.settings import Settings, SettingsError, budget_bytes, load, resolve
+from engine.settings import Settings, SettingsError, budget_bytes, choosing, load, resolve
+from engine.settings.resolve import choose_model
 
 HOUR_OF_AUDIO = 16_000 * 2 * 3600
 """Bytes of disk that an hour of decoded audio takes: 16 kHz mono, 16 bit."""
@@ -33,8 +34,7 @@ OLDEST_SQLITE = (3, 24, 0)
 """The first one that knows upserts, which the ledger uses."""
 HOST_TIMEOUT = 3.0
 """Seconds the host has to say who it is."""
-PROBE_TIMEOUT = 20
-"""Seconds a child process has to say whether a graphics card works."""
+PROBE_TIMEOUT = hardware.PROBE_TIMEOUT
 
 CORE = ("faster-whisper", "ctranslate2", "onnxruntime", "av", "textual")
 """What nothing works without; all come with scribetui itself."""
@@ -48,6 +48,15 @@ EXTRAS = {
 """What ``scribetui[...]`` adds."""
 
 _to_message: Callable[[bytes], FromHost] = msgspec.json.Decoder(FromHost).decode
+
+BACKENDS = {
+    "faster-whisper": ("faster-whisper",),
+    "mlx": ("mlx", "mlx-whisper"),
+    "whisperx": ("whisperx",),
+    "alignment": ("whisperx", "torch"),
+    "pyannote's speech detection": ("pyannote.audio", "whisperx"),
+}
+"""What recognises speech, aligns words and finds speech, and the packages it needs."""
 
 CUDA = "import ctranslate2; print(ctranslate2.get_cuda_device_count(), 'CUDA card(s)')"
 METAL = "import mlx.core as mx; mx.eval(mx.ones(1) + 1); print('Metal', mx.device_info()['device_name'])"
@@ -85,6 +94,7 @@ def examine(home: Home, settings: Settings | None = None, environment: Mapping[s
     else:
         checks.append(_settings(home))
     checks += [
+        _backends(settings),
         _models(settings),
         _device(settings),
         _memory(settings),
@@ -156,14 +166,37 @@ def _settings(home: Home) -> Check:
     return Check("settings", "ok", f"{home.settings}{'' if home.settings.exists() else ' (not there: all defaults)'}")
 
 
-def _models(settings: Settings) -> Check:
-    at_hand = ", ".join(f"{each.name} ({_size(each.size)})" for each in models.available()) or "none"
+def _backends(settings: Settings) -> Check:
+    """What can run the models, align words and find speech; and which backend counts, and why."""
+    parts = []
+    for name, packages in BACKENDS.items():
+        versions = [_version(each) for each in packages]
+        if all(versions):
+            on = "" if name != "mlx" else ", on Metal" if hardware.is_apple() else ", on the processor"
+            parts.append(f"{name} ({', '.join(f'{p} {v}' for p, v in zip(packages, versions, strict=True))}{on})")
+        else:
+            parts.append(f"{name} not installed")
+    what = "; ".join(parts)
     try:
+        chosen = choosing.choose_backend(settings)
+    except SettingsError as error:
+        return Check("backends", "fail", what, str(error))
+    return Check("backends", "ok", f"{what}; used: {chosen.value}, since {chosen.why}")
+
+
+def _models(settings: Settings) -> Check:
+    try:
+        backend = choosing.choose_backend(settings).value
+    except SettingsError:
+        backend = models.FASTER_WHISPER  # what is wrong with it is said under backends
+    at_hand = ", ".join(f"{each.name} ({_size(each.size)})" for each in models.available(backend)) or "none"
+    try:
+        why = f", since {choose_model(settings, backend).why}" if settings.transcribe.model == "auto" else ""
         recipe = resolve(settings).recipe
     except (models.ModelMissing, SettingsError) as error:
         return Check("models", "fail", f"at hand: {at_hand}", str(error))
-    what = f"at hand: {at_hand}; used: {recipe.model}"
-    if models.find(recipe.model, recipe.backend) is None:
+    what = f"at hand: {at_hand}; used: {recipe.model}{why}"
+    if not models.is_at_hand(recipe.model, recipe.backend):
         return Check("models", "warn", what, f'The model "{recipe.model}" will be downloaded when first used.')
     return Check("models", "ok", what)
 

@@ -19,13 +19,14 @@ from engine.chronicle import Chronicle, Clock
 from engine.commands import Add, Command, CommandError, Retry
 from engine.executors.base import Executor
 from engine.executors.subprocess import SubprocessExecutor
+from engine.files import path_key
 from engine.home import Home
-from engine.intake import examine
+from engine.intake import examine, with_terms
 from engine.ledger import LedgerError, LedgerFull
 from engine.machine import Machine
 from engine.machine import stimuli as do
 from engine.machine.stimuli import Asked, JobRecord, Source, Stimulus
-from engine.messages import Heartbeat
+from engine.messages import Heartbeat, Run
 from engine.recipe import Policy
 from engine.repair import open_ledger
 from engine.senses import Senses
@@ -230,8 +231,14 @@ class Engine:
         async with self._adding:  # one looked at quickly does not overtake another
             self._check_able()
             source, fingerprint = await asyncio.to_thread(examine, command)
-            answer = self._ask(command, source, fingerprint)
+            command, warnings = await asyncio.to_thread(with_terms, command, source, self._written(command))
+            answer = self._ask(command, source, fingerprint, warnings)
         return await answer
+
+    def _written(self, add: Add) -> set[str]:
+        """The files that were written for all jobs, by ``path_key``; none where the command does not care."""
+        jobs = self.view.jobs if add.options.terms_near else ()
+        return {path_key(Path(path)) for job in jobs for path in (*job.outputs, *job.partial)}
 
     def _check_able(self) -> None:
         if self.error is not None:
@@ -241,7 +248,9 @@ class Engine:
         if self._held is not None:
             raise CommandError(FULL, is_passing=True)
 
-    def _ask(self, command: Command, source: Source | None = None, fingerprint: str = "") -> asyncio.Future[int | None]:
+    def _ask(
+        self, command: Command, source: Source | None = None, fingerprint: str = "", warnings: tuple[str, ...] = ()
+    ) -> asyncio.Future[int | None]:
         """Feed a command to the machine; where its answer will be."""
         self._check_able()
         token, answer = self._answers.ask()
@@ -259,6 +268,7 @@ class Engine:
                     progress=progress,
                     fingerprint=fingerprint,
                     known=known,
+                    warnings=warnings,
                 )
             )
         return answer
@@ -341,6 +351,9 @@ class Engine:
                 self._executor.start(worker, load, self.handle)
             case do.SendTo(worker, message):
                 self._executor.send(worker, message)
+            case do.SendTexts(worker, work):
+                texts = self._ledger.texts(work.job, work.spans)
+                self._executor.send(worker, Run(work=msgspec.structs.replace(work, texts=texts)))
             case do.KillWorker(worker):
                 self._executor.kill(worker)
             case do.FreezeWorker(worker):

@@ -5,12 +5,12 @@ from typing import Literal
 import msgspec
 
 from engine.commands import Options
-from engine.messages import Track
+from engine.messages import Correction, Track
 from engine.recipe import FailureKind, Recipe
 from engine.states import JobState
 from engine.timeline import Span
 
-StageName = Literal["listen", "transcribe", "write"]
+StageName = Literal["listen", "transcribe", "align", "write"]
 Pressure = Literal["normal", "warning", "critical"]
 """How short of memory the whole system is."""
 
@@ -51,6 +51,14 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the decoded audio is still on disk up to ``heard``."""
     worked_ms: int = 0
     """Time spent running, over all sittings."""
+    language: str | None = None
+    """What the vote found; None where none was held."""
+    votes: tuple[tuple[str, float], ...] = ()
+    """Each language's share of the vote, as in ``LanguageFound``."""
+    wordless: tuple[Span, ...] = ()
+    """The transcribed windows in which nothing is said, in order."""
+    aligned: tuple[Span, ...] = ()
+    """The windows that the align stage is through with, in order."""
     lines: tuple[Line, ...] = ()
     """The last of the text, in the order of the timeline."""
     is_brief: bool = False
@@ -125,6 +133,24 @@ class WorkerEnded(msgspec.Struct, frozen=True, tag=True):
 
     worker: int
     reason: str
+
+
+class ModelFetched(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A worker downloads its model: how many of how many bytes are there; 0 where that is not known."""
+
+    job: int
+    worker: int
+    model: str
+    done: int
+    total: int
+
+
+class LanguageFound(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The language of a recording was detected, by a vote; shares are 0 to 1, the highest first."""
+
+    job: int
+    language: str
+    votes: tuple[tuple[str, float], ...] = ()
 
 
 class SpeechHeard(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -225,6 +251,22 @@ class SpeechAudited(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     unheard: tuple[Span, ...]
 
 
+class WordsAligned(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Words of these windows were given finer times, or could not be: then ``reason`` says why."""
+
+    job: int
+    spans: tuple[Span, ...]
+    took_ms: int
+    reason: str = ""
+
+
+class TermsCorrected(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Words were put right by the terms."""
+
+    job: int
+    corrections: tuple[Correction, ...]
+
+
 class Notice(msgspec.Struct, frozen=True, tag=True):
     """Something the user should know that concerns no one job."""
 
@@ -270,6 +312,8 @@ Event = (
     | WorkerStarted
     | WorkerReady
     | WorkerEnded
+    | ModelFetched
+    | LanguageFound
     | SpeechHeard
     | ChunkStarted
     | BatchStarted
@@ -281,6 +325,8 @@ Event = (
     | GapLeft
     | TextDoubted
     | SpeechAudited
+    | WordsAligned
+    | TermsCorrected
     | Notice
     | Warning
     | Written

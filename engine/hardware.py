@@ -1,6 +1,9 @@
 """What this machine has: memory, processor cores, a graphics card. A container's limits count as the machine's own."""
 
+import functools
 import os
+import platform
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +12,9 @@ from typing import NamedTuple
 import psutil
 
 ROOT = Path("/")
+PROBE_TIMEOUT = 20
+"""Seconds a child process has to say whether a graphics card works."""
+METAL = "import mlx.core as mx; mx.eval(mx.ones(1) + 1); assert mx.metal.is_available()"
 
 
 class Group(NamedTuple):
@@ -49,6 +55,36 @@ def has_cuda(root: Path = ROOT) -> bool:
     folders = ("usr/lib/x86_64-linux-gnu", "usr/lib/aarch64-linux-gnu", "usr/lib64", "usr/local/cuda/lib64")
     listed = [Path(each) for each in os.environ.get("LD_LIBRARY_PATH", "").split(":") if each]
     return any((folder / "libcublas.so.12").exists() for folder in (*listed, *(root / each for each in folders)))
+
+
+def free() -> int:
+    """Memory in bytes that can be had without anything being swapped out, never more than there is."""
+    return min(memory(), int(psutil.virtual_memory().available))
+
+
+def is_apple() -> bool:
+    """Whether this is a Mac with Apple's own processor."""
+    return sys.platform == "darwin" and platform.machine() == "arm64"
+
+
+@functools.cache
+def has_metal() -> bool:
+    """Whether MLX can compute on Metal: tried in a process of its own, where it may crash or hang.
+
+    Without a session of a user, as in some that come by ssh, there may be no Metal; so the answer is asked anew by each
+    process.
+    """
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", METAL],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=PROBE_TIMEOUT,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
 
 
 def control_groups(controller: str, root: Path = ROOT) -> Iterator[Group]:

@@ -2,12 +2,19 @@
 
 import os
 import stat
+from collections.abc import Collection
 from pathlib import Path
 
+import msgspec
+
+from engine import glossary
 from engine.commands import Add, CommandError
 from engine.fingerprint import fingerprint
 from engine.machine.stimuli import Source
+from engine.neighbours import near
 from engine.render import FORMATS
+from engine.settings.groups import EXTENSIONS
+from engine.terms import merged
 
 
 def check_name(path: str, what: str) -> None:
@@ -69,6 +76,24 @@ def examine(add: Add) -> tuple[Source, str]:
     if add.is_found:
         raise CommandError(f"{source.path}: is still being written; it can be added once it is whole.", is_passing=True)
     return source, ""
+
+
+def with_terms(add: Add, source: Source, written: Collection[str]) -> tuple[Add, tuple[str, ...]]:
+    """The same with the terms that lie beside the file or near it, as far as they are wanted.
+
+    Args:
+        add: what was asked for.
+        source: the file.
+        written: the ``path_key`` of files that scribetui wrote.
+
+    Returns:
+        The command, and a sentence about each file of terms that could not be read.
+    """
+    media, options = Path(source.path), add.options
+    beside = glossary.beside(media, EXTENSIONS) if options.terms_beside else glossary.Found(())
+    around = near(media, written) if options.terms_near else ()
+    terms = merged(options.terms, beside.terms, around)
+    return msgspec.structs.replace(add, options=msgspec.structs.replace(options, terms=terms)), beside.problems
 
 
 def check_formats(formats: tuple[str, ...]) -> None:

@@ -30,22 +30,25 @@ Rung = Halve | Swap | SmallerModel
 
 _NUMBERS = {"float32": "int8", "float16": "int8_float16", "bfloat16": "int8_bfloat16"}
 
+_CTRANSLATE2: tuple[Rung, ...] = (
+    Halve("batch", 1),
+    Halve("parallel", 1),
+    Swap("compute_type", _NUMBERS),
+    SmallerModel(),
+    Swap("device", {"cuda": "cpu"}, along={"compute_type": "int8"}),  # a processor knows no 16-bit floats
+)
+
 LADDERS: Mapping[str, tuple[Rung, ...]] = {
     # The batch before the lanes: with tiny.en a lane takes as much as two and a half windows, and halving the lanes
     # costs nearly half the speed, halving the batch a tenth. Windows are read one by one: the chunk is no rung.
-    "faster-whisper": (
-        Halve("batch", 1),
-        Halve("parallel", 1),
-        Swap("compute_type", _NUMBERS),
-        SmallerModel(),
-        Swap("device", {"cuda": "cpu"}, along={"compute_type": "int8"}),  # a processor knows no 16-bit floats
-    ),
-    # Metal has no processor to fall back to in MLX: quantised weights are its last but one rung.
+    "faster-whisper": _CTRANSLATE2,
+    "whisperx": _CTRANSLATE2,
+    # Metal has no processor to fall back to in MLX: quantised weights are its last but one rung. They come in the order
+    # of their memory; on a processor 16 bits are slower than 32, but only the memory counts here.
     "mlx": (
         Halve("batch", 1),
         Halve("parallel", 1),
-        Halve("chunk_ms", 30_000),
-        Swap("compute_type", {"float32": "float16", "float16": "int8", "int8": "int4"}),
+        Swap("compute_type", {"float32": "float16", "bfloat16": "float16", "float16": "int8", "int8": "int4"}),
         SmallerModel(),
     ),
 }
@@ -74,12 +77,35 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def stand_ins(recipe: Recipe, models: Sequence[str]) -> tuple[str, ...]:
-    """The smaller ones of the models at hand that can do what the recipe asks for, the largest first."""
+    """The smaller ones of the models at hand that can do what the recipe asks for, the largest first.
+
+    Of a model that is there with weights of several sizes, the smallest: by then, numbers are as small as can be.
+    """
     if recipe.model not in models:
         return ()
-    smaller = models[models.index(recipe.model) + 1 :]
-    in_english = recipe.language == "en" and recipe.task == "transcribe"
-    return (recipe.model, *(each for each in smaller if in_english or not each.endswith(".en")))
+    found: dict[str, str] = {}
+    for each in models[models.index(recipe.model) + 1 :]:
+        if _suits(each, recipe):
+            found[_plain(each)] = each
+    found.pop(_plain(recipe.model), None)
+    return (recipe.model, *found.values())
+
+
+def _suits(model: str, recipe: Recipe) -> bool:
+    """Whether a model knows the language of a recipe, going by its name."""
+    if recipe.language == "yue":  # Cantonese came with the third large model; turbo is made of that
+        return not _is_english(model) and ("large-v3" in model or "turbo" in model)
+    return not _is_english(model) or (recipe.language == "en" and recipe.task == "transcribe")
+
+
+def _plain(model: str) -> str:
+    """A model's name without what its weights are quantised to."""
+    return model.removesuffix("-4bit").removesuffix("-8bit").removesuffix("-q4")
+
+
+def _is_english(model: str) -> bool:
+    """Whether a model knows English alone, going by its name."""
+    return model.startswith("distil-") or ".en" in model
 
 
 def lighter(recipe: Recipe, models: Sequence[str] = ()) -> Recipe | None:

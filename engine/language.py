@@ -20,7 +20,7 @@ SPACELESS = frozenset({"zh", "yue", "ja", "th", "lo", "my", "km", "bo"})
 """Languages written without spaces between words."""
 
 _SPACELESS_SCRIPT = re.compile(
-    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff01-\uff9f]"
+    "[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff01-\uff9f]"
 )
 _CLOSERS = "\"'”’»)]}›」』】）〉》］｝"
 _OPENERS = "\"'“‘«([{‹「『【（〈《［｛¿¡„"
@@ -112,6 +112,11 @@ def _char_cells(char: str) -> int:
 def is_spaceless(text: str) -> bool:
     """Whether a script that is written without spaces occurs in the text."""
     return not text.isascii() and _SPACELESS_SCRIPT.search(text) is not None
+
+
+def is_divided(before: str, after: str) -> bool:
+    """Whether a space stands between two texts that follow one another: unless either is empty or knows no spaces."""
+    return bool(before and after) and not is_spaceless(before[-1]) and not is_spaceless(after[0])
 
 
 def may_break(before: str, after: str) -> bool:

@@ -21,6 +21,7 @@ from engine.retention import prune
 from engine.savers import SAVERS
 from engine.schema import MIGRATIONS
 from engine.trouble import SQLITE_ERRORS, LedgerDamaged, LedgerError, LedgerFull, has_room, trouble
+from engine.view import is_logged
 
 __all__ = ["Claim", "Ledger", "LedgerDamaged", "LedgerError", "LedgerFull"]
 
@@ -220,8 +221,13 @@ class Ledger(Reading):
             self.flush()
 
     def record(self, entry: ev.Entry) -> None:
-        """Keep an event: with the transaction that is open, else with the next one."""
+        """Keep an event: with the transaction that is open, else with the next one.
+
+        How a download goes on is of no interest any more once it is over: only its beginning and its end are kept.
+        """
         event = entry.event
+        if isinstance(event, ev.ModelFetched) and not is_logged(event):
+            return
         if isinstance(event, ev.MemorySampled):
             sample = (event.tree, event.budget, event.available, event.device, event.swap, event.pressure)
             row: tuple[Any, ...] = (entry.seq, entry.at, *sample)

@@ -21,28 +21,87 @@ class Size(msgspec.Struct, frozen=True):
     parameters: int
     lane: int
     window: int
+    """By CTranslate2, where windows are encoded one by one and only decoded together."""
+    stacked: int
+    """What the encoder's attention takes on top where a batch is encoded together."""
+    mlx: int
+    """By MLX, in numbers of 4 bytes."""
 
 
 SIZES: Mapping[str, Size] = {
-    "tiny": Size(39, 70, 28),
-    "base": Size(74, 100, 40),
-    "small": Size(244, 180, 80),
-    "medium": Size(769, 290, 140),
-    "turbo": Size(809, 360, 60),
-    "large": Size(1550, 360, 210),
+    "tiny": Size(39, 70, 28, 26, 42),
+    "base": Size(74, 100, 40, 35, 67),
+    "small": Size(244, 180, 80, 52, 153),
+    "medium": Size(769, 290, 140, 69, 345),
+    "turbo": Size(809, 360, 60, 86, 139),
+    "large": Size(1550, 360, 210, 86, 549),
+    "distil-small": Size(166, 180, 40, 52, 83),
+    "distil-medium": Size(394, 290, 60, 69, 87),
+    "distil-large": Size(756, 360, 50, 86, 109),
 }
 """To begin with; what attempts have really taken replaces it.
 
-Parameters as OpenAI gives them. Lane and window of ``tiny`` measured here (tiny.en, int8, 1 to 2 lanes of 1 to 16
-windows: within a tenth); the others scaled by the width of the layers, and so rather guesses than figures.
+Parameters as OpenAI and, for ``distil``, Hugging Face give them. Lane and window of ``tiny`` measured here (tiny.en,
+1 to 2 lanes of 1 to 16 windows, int8 by CTranslate2 and float32 by MLX: within a tenth); the others scaled by the width
+of the layers, the attention by its heads, and so rather guesses than figures. Most of what MLX takes for a window is
+the decoder's keys and values: layers x 2 x 1500 x width.
 """
-RUNTIME = 115
-"""MB of a worker before its model: interpreter, CTranslate2, numpy, tokenizer."""
+
+
+class Runtime(msgspec.Struct, frozen=True):
+    """What a backend takes before its model, in MB, and whether its lanes share that and the model."""
+
+    base: int
+    is_shareable: bool = True
+    """Otherwise each lane has a process of its own."""
+
+
+RUNTIMES: Mapping[str, Runtime] = {
+    "faster-whisper": Runtime(115),
+    "mlx": Runtime(210),
+    "whisperx": Runtime(790, is_shareable=False),
+}
+"""Measured here (Linux, proportional set size): interpreter, libraries, tokenizer; whisperX brings torch, MLX keeps
+what it has freed for the next batch."""
+ELSEWHERE = Runtime(115)
+"""A backend from elsewhere, until it was seen."""
 BYTES: Mapping[str, float] = {"float32": 4.2, "float16": 2.1, "bfloat16": 2.1, "int4": 0.65}
 """Bytes a parameter takes by the numbers it is stored as; a little more than nominal, as not all are converted."""
 EIGHT_BIT = 1.15
 
-METAL_BATCH: Mapping[str, int] = {"tiny": 16, "base": 16, "small": 8, "medium": 4, "turbo": 2, "large": 2}
+
+LISTENERS: Mapping[str, int] = {"silero": 80, "pyannote": 1100}
+"""MB that listening takes, by what finds the speech; measured here."""
+
+
+class Aligner(msgspec.Struct, frozen=True):
+    """What an aligning model takes: millions of parameters; MB at once, and for each second of a stretch."""
+
+    parameters: int
+    lane: int
+    second: int
+
+
+ALIGNING = 790
+"""MB of a worker that aligns before its model: torch, transformers and whisperX."""
+ALIGNERS: Mapping[str, Aligner] = {"base": Aligner(95, 60, 18), "large": Aligner(317, 80, 21)}
+"""wav2vec2 by its size, in float32; measured here."""
+BASE_ALIGNED = ("en", "fr", "de", "es", "it")
+"""The languages for which whisperX takes a small wav2vec2 (torchaudio's); a large one for all others."""
+STRETCH = 30
+"""Seconds of the longest stretch that is aligned at once: a window."""
+
+METAL_BATCH: Mapping[str, int] = {
+    "tiny": 16,
+    "base": 16,
+    "small": 8,
+    "medium": 4,
+    "turbo": 2,
+    "large": 2,
+    "distil-small": 8,
+    "distil-medium": 4,
+    "distil-large": 2,
+}
 """The largest batch to begin with on Metal, where 8 GB are shared by everything."""
 METAL = ("metal", "mps")
 
@@ -50,14 +109,39 @@ METAL = ("metal", "mps")
 def family(model: str) -> str:
     """Which family a model's name or folder speaks of; an unknown one counts as ``medium``."""
     name = model.rstrip("/").rpartition("/")[2].lower()
-    return next((each for each in ("turbo", "large", "medium", "small", "base", "tiny") if each in name), "medium")
+    found = next((each for each in ("turbo", "large", "medium", "small", "base", "tiny") if each in name), "medium")
+    return f"distil-{found}" if "distil" in name and f"distil-{found}" in SIZES else found
 
 
 def estimate(recipe: Recipe) -> int:
     """What a worker with this recipe will hold at its peak, in bytes, going by the table alone."""
-    size = SIZES[family(recipe.model)]
-    weights = size.parameters * BYTES.get(recipe.compute_type, EIGHT_BIT)
-    return round((RUNTIME + weights + recipe.parallel * size.lane + recipe.batch * size.window) * MB)
+    size, runtime = SIZES[family(recipe.model)], RUNTIMES.get(recipe.backend, ELSEWHERE)
+    base = runtime.base + size.parameters * BYTES.get(recipe.compute_type, EIGHT_BIT)
+    batch = recipe.batch * _window(recipe, size)
+    if not runtime.is_shareable:
+        return round(recipe.parallel * (base + size.lane + batch) * MB)
+    # Measured: lanes do not peak at the same time, so the windows of one of them count.
+    return round((base + recipe.parallel * size.lane + batch) * MB)
+
+
+def _window(recipe: Recipe, size: Size) -> float:
+    """MB for each window of a batch."""
+    if recipe.backend == "mlx":
+        return size.mlx if recipe.compute_type == "float32" else size.mlx / 2
+    return size.window + size.stacked if recipe.backend == "whisperx" else size.window
+
+
+def estimate_listen(recipe: Recipe) -> int:
+    """What a worker that listens will hold at its peak, in bytes; it does not depend on the recording."""
+    return LISTENERS.get(recipe.vad, LISTENERS["silero"]) * MB
+
+
+def estimate_align(recipe: Recipe) -> int:
+    """What a worker that aligns the words of this recipe will hold at its peak, in bytes, going by the table alone."""
+    name = recipe.align.rstrip("/").rpartition("/")[2].lower()
+    is_base = "base" in name or (name in ("", "auto") and recipe.language in BASE_ALIGNED)
+    size = ALIGNERS["base" if is_base else "large"]
+    return round((ALIGNING + size.parameters * BYTES["float32"] + size.lane + STRETCH * size.second) * MB)
 
 
 def tells(recipe: Recipe, windows: int) -> bool:

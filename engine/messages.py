@@ -3,7 +3,9 @@
 import msgspec
 
 from engine.recipe import FailureKind, Recipe
+from engine.terms import Term
 from engine.timeline import Span
+from engine.transcript import Correction as Correction
 from engine.transcript import Segment
 
 # ---- what a stage finds
@@ -59,6 +61,27 @@ class Decoded(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Speech in which no words were found, not even at the second look."""
     recovered: tuple[Span, ...] = ()
     """Speech in which words were found only at the second look."""
+    corrections: tuple[Correction, ...] = ()
+    """What was put right by the terms, in order."""
+
+
+class Spoken(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The language of a recording was detected, by a vote of some of its windows."""
+
+    language: str
+    """ISO 639-1 code."""
+    votes: tuple[tuple[str, float], ...] = ()
+    """Each language's share of the vote, 0 to 1, the highest first."""
+
+
+class Aligned(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A window's words were given finer times."""
+
+    span: Span
+    segments: tuple[Segment, ...] = ()
+    """The same words as before."""
+    reason: str = ""
+    """Why the recogniser's times were kept for some or all of them, in a few words; empty where all went well."""
 
 
 class Warned(msgspec.Struct, frozen=True, tag=True):
@@ -67,7 +90,7 @@ class Warned(msgspec.Struct, frozen=True, tag=True):
     message: str
 
 
-Finding = Probed | Heard | Decoded | Warned
+Finding = Probed | Heard | Decoded | Spoken | Aligned | Warned
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,6 +110,14 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     """For listen: the last ``Heard.checkpoint``."""
     speech: tuple[Span, ...] = ()
     """For transcribe: where speech was heard within the spans, in order; nothing is known where it is empty."""
+    samples: tuple[Span, ...] = ()
+    """For transcribe without a language: the windows whose vote decides it."""
+    terms: tuple[Term, ...] = ()
+    """For transcribe: names and words to expect, the likeliest first."""
+    corrects: bool = False
+    """For transcribe: whether words that resemble a term are put right."""
+    texts: tuple[tuple[Segment, ...], ...] = ()
+    """For align: what is said in each of the spans."""
     size: int | None = None
     """For listen: the media file's size in bytes when the job was added; None to take any."""
     mtime_ns: int | None = None
@@ -136,6 +167,14 @@ class Loaded(msgspec.Struct, frozen=True, tag=True):
     took_ms: int
 
 
+class Fetching(msgspec.Struct, frozen=True, tag=True):
+    """A model is being downloaded: its name, and how many of how many bytes are there; 0 where that is not known."""
+
+    model: str
+    done: int
+    total: int
+
+
 class Begun(msgspec.Struct, frozen=True, tag=True):
     """A lane took these spans."""
 
@@ -180,6 +219,8 @@ class Heartbeat(msgspec.Struct, frozen=True, tag=True):
     peak: int
     device: int = 0
     memory: int = 0
+    device_peak: int = 0
+    """The most that was in use on the device since the last of these; 0 where the library does not tell."""
 
 
-Up = Loaded | Begun | Batch | Finished | Dropped | Failed | Heartbeat
+Up = Loaded | Fetching | Begun | Batch | Finished | Dropped | Failed | Heartbeat

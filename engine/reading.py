@@ -3,12 +3,8 @@
 A row that does not decode (of a later version, or torn) never keeps the rest from being read.
 """
 
-import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from itertools import dropwhile
-from pathlib import Path
-from typing import Any, TypeVar
+from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
@@ -16,19 +12,15 @@ from engine import events as ev
 from engine.commands import Options
 from engine.machine.stimuli import JobRecord, Known, Seen, Source
 from engine.memory import tells
-from engine.messages import Probed
+from engine.messages import Probed, Spoken
+from engine.querying import UNREADABLE, decoder, or_none
 from engine.recipe import Recipe
+from engine.retelling import Retelling
 from engine.savers import Flaws
 from engine.states import ENDED, Failed, JobState, Pausing, Running, Writing
 from engine.timeline import Span
 from engine.transcript import Segment, text_of
-from engine.trouble import SQLITE_ERRORS, LedgerDamaged, LedgerError, suspicion, trouble
-from engine.view import QUIET, LogLine, is_logged
-
-Read = TypeVar("Read")
-
-UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError)
-"""What decoding raises for what is of another age, or torn."""
+from engine.trouble import SQLITE_ERRORS, LedgerError
 
 LINES = 40
 """Windows whose text is told of a job that is taken up again."""
@@ -39,10 +31,6 @@ SEEN = 200
 _JOB = "job.id, CAST(path AS BLOB), size, mtime_ns, CAST(options AS BLOB), CAST(state AS BLOB), CAST(outputs AS BLOB)"
 
 
-def _decoder(kind: Any) -> Callable[[bytes | str], Any]:  # noqa: ANN401 - no checker has a type for a union
-    return msgspec.json.Decoder(kind).decode
-
-
 class Claim(msgspec.Struct, frozen=True):
     """The name a job's files have, without their ending, and the formats it was free for when it was chosen."""
 
@@ -50,46 +38,23 @@ class Claim(msgspec.Struct, frozen=True):
     formats: tuple[str, ...]
 
 
-_to_claim = _decoder(Claim)
-_to_options = _decoder(Options)
-_to_recipe = _decoder(Recipe)
-_to_state = _decoder(JobState)
-_to_segments = _decoder(tuple[Segment, ...])
-_to_flaws = _decoder(Flaws)
-_to_paths = _decoder(tuple[str, ...])
-_to_probed = _decoder(Probed)
-_to_event = _decoder(ev.Event)
-_PRESSURES: dict[str, ev.Pressure] = {"normal": "normal", "warning": "warning", "critical": "critical"}
+_to_claim = decoder(Claim)
+_to_options = decoder(Options)
+_to_recipe = decoder(Recipe)
+_to_state = decoder(JobState)
+_to_segments = decoder(tuple[Segment, ...])
+_to_flaws = decoder(Flaws)
+_to_paths = decoder(tuple[str, ...])
+_to_probed = decoder(Probed)
+_to_spoken = decoder(Spoken)
+_to_event = decoder(ev.Event)
 
 
-class Reading:
+class Reading(Retelling):
     """The ledger's queries; ``Ledger`` opens the file and does the writing.
 
     Every method raises ``LedgerError`` when the file cannot be read.
     """
-
-    path: Path
-    _db: sqlite3.Connection
-
-    def _rows(self, query: str, values: tuple[Any, ...] = ()) -> Iterator[Any]:
-        try:
-            yield from self._db.execute(query, values)
-        except SQLITE_ERRORS as error:
-            raise self._trouble("read", error) from error
-
-    def _row(self, query: str, values: tuple[Any, ...] = ()) -> Any:  # noqa: ANN401 - a row is what its query asks for
-        return next(self._rows(query, values), None)
-
-    def _trouble(self, verb: str, error: sqlite3.Error | UnicodeDecodeError) -> LedgerError:
-        """What an error means; damage is noted beside the file, since not every damage shows when it is checked."""
-        found = trouble(self.path, verb, error)
-        if isinstance(found, LedgerDamaged):
-            with suppress(OSError):  # the sentence is what matters
-                suspicion(self.path).touch()
-        return found
-
-    def _settle(self) -> None:
-        """Put what waits to be written where a query finds it; a mere reader has nothing waiting."""
 
     # ---- jobs
 
@@ -102,17 +67,20 @@ class Reading:
         """Every job in the order of the queue; those that have not ended with their progress."""
         rows = self._rows(
             f"SELECT {_JOB}, duration, worked_ms, coalesce(heard, 0), coalesce(done, 0),"
-            " EXISTS (SELECT 1 FROM span WHERE span.job=job.id AND stage='listen')"
+            " EXISTS (SELECT 1 FROM span WHERE span.job=job.id AND stage='listen'),"
+            " (SELECT CAST(data AS BLOB) FROM span WHERE span.job=job.id AND stage='language')"
             " FROM job LEFT JOIN listening ON listening.job=job.id ORDER BY position, job.id"
         )
         found = []
-        for *row, duration, worked_ms, heard, done, has_windows in rows:
-            record = _record(*row)
+        for *row, duration, worked_ms, heard, done, has_windows, data in rows:
+            record, spoken = _record(*row), or_none(_to_spoken, data)
             summary = ev.Progress(
                 duration=duration,
                 heard=heard,
                 heard_all=bool(done),
                 worked_ms=worked_ms,
+                language=None if spoken is None else spoken.language,
+                votes=() if spoken is None else spoken.votes,
                 is_brief=bool(has_windows),
             )
             progress = summary if isinstance(record.state, ENDED) else self.progress(record.id)
@@ -135,25 +103,25 @@ class Reading:
     def claim(self, job: int) -> Claim | None:
         """The name of a job's files, once one was chosen."""
         row = self._row("SELECT CAST(claim AS BLOB) FROM job WHERE id=?", (job,))
-        return _or_none(_to_claim, row and row[0])
+        return or_none(_to_claim, row and row[0])
 
     def others(self, job: int) -> list[tuple[JobRecord, Claim]]:
         """Every other job that has chosen the name of its files, with that name; without progress."""
         rows = self._rows(f"SELECT CAST(claim AS BLOB), {_JOB} FROM job WHERE claim IS NOT NULL AND id<>?", (job,))
-        found = [(_record(*row), _or_none(_to_claim, claim)) for claim, *row in rows]
+        found = [(_record(*row), or_none(_to_claim, claim)) for claim, *row in rows]
         return [(record, claim) for record, claim in found if claim is not None]
 
     def warnings(self, job: int) -> tuple[str, ...]:
         """What the user was told about a job's media, each thing once."""
         self._settle()
         rows = self._rows("SELECT data FROM event WHERE job=? AND kind='Warning' ORDER BY seq", (job,))
-        told = [event.message for row in rows if isinstance(event := _or_none(_to_event, row[0]), ev.Warning)]
+        told = [event.message for row in rows if isinstance(event := or_none(_to_event, row[0]), ev.Warning)]
         return tuple(dict.fromkeys(told))
 
     def probed(self, job: int) -> Probed | None:
         """What the media file holds, once it was opened."""
         row = self._row("SELECT CAST(probed AS BLOB) FROM listening WHERE job=?", (job,))
-        return _or_none(_to_probed, row and row[0])
+        return or_none(_to_probed, row and row[0])
 
     # ---- spans
 
@@ -165,9 +133,10 @@ class Reading:
         duration, worked_ms, state = self._row(
             "SELECT duration, worked_ms, CAST(state AS BLOB) FROM job WHERE id=?", (job,)
         )
-        worked_ms += self._worked_last(job, _or_none(_to_state, state))
+        worked_ms += self._worked_last(job, or_none(_to_state, state))
         row = self._row("SELECT heard, done, checkpoint FROM listening WHERE job=?", (job,))
         heard, done, checkpoint = row or (0, 0, "")
+        spoken = self.spoken(job)
         return ev.Progress(
             duration=duration,
             heard=heard,
@@ -177,6 +146,10 @@ class Reading:
             gaps=self._spans(job, "gap"),
             checkpoint=checkpoint,
             worked_ms=worked_ms,
+            language=None if spoken is None else spoken.language,
+            votes=() if spoken is None else spoken.votes,
+            wordless=self._spans(job, "wordless"),
+            aligned=self._spans(job, "align"),
             lines=self._lines(job),
         )
 
@@ -194,25 +167,39 @@ class Reading:
             " ORDER BY start DESC LIMIT ?",
             (job, LINES),
         )
-        texts = [(start, end, text_of(_or_none(_to_segments, data) or ())) for start, end, data in rows]
+        texts = [(start, end, text_of(or_none(_to_segments, data) or ())) for start, end, data in rows]
         return tuple(ev.Line(start, end, text) for start, end, text in reversed(texts) if text)
 
     def windows_of_all(self) -> dict[int, ev.Progress]:
-        """The windows of every job that has any, by its number: laid out, transcribed, given up; no more than these."""
+        """What became of the windows of every job that has any, by its number, and the language that was found.
+
+        Laid out, transcribed, given up, aligned; no more than these.
+        """
         found: dict[int, dict[str, list[Span]]] = {}
         rows = self._rows(
-            "SELECT job, stage, start, \"end\" FROM span WHERE stage IN ('listen','transcribe','gap')"
+            "SELECT job, stage, start, \"end\" FROM span WHERE stage IN ('listen','transcribe','gap','align')"
             " ORDER BY job, stage, start"
         )
         for job, stage, start, end in rows:
-            stages = found.get(job) or found.setdefault(job, {"listen": [], "transcribe": [], "gap": []})
+            stages = found.get(job) or found.setdefault(job, {"listen": [], "transcribe": [], "gap": [], "align": []})
             stages[stage].append(Span(start, end))
+        rows = self._rows("SELECT job, CAST(data AS BLOB) FROM span WHERE stage='language'")
+        languages = {job: spoken.language for job, data in rows if (spoken := or_none(_to_spoken, data)) is not None}
         return {
             job: ev.Progress(
-                windows=tuple(stages["listen"]), covered=tuple(stages["transcribe"]), gaps=tuple(stages["gap"])
+                windows=tuple(stages["listen"]),
+                covered=tuple(stages["transcribe"]),
+                gaps=tuple(stages["gap"]),
+                aligned=tuple(stages["align"]),
+                language=languages.get(job),
             )
             for job, stages in found.items()
         }
+
+    def spoken(self, job: int) -> Spoken | None:
+        """What a vote found a job's language to be; None where none was held."""
+        row = self._row("SELECT CAST(data AS BLOB) FROM span WHERE job=? AND stage='language'", (job,))
+        return or_none(_to_spoken, row and row[0])
 
     def speech(self, job: int) -> tuple[Span, ...]:
         """Where a job's listener heard speech, in order; ledgers of the first version did not keep it."""
@@ -223,24 +210,26 @@ class Reading:
         return tuple(Span(*row) for row in rows)
 
     def decoded(self, job: int) -> list[tuple[Span, Recipe, tuple[Segment, ...]]]:
-        """Every decoded window of a job in order, with the recipe that made it.
+        """Every decoded window of a job in order, with the recipe that made it; aligned where it was.
 
         Raises:
             LedgerError: one of them cannot be read: no transcript is to go without it unnoticed.
         """
         recipes: dict[bytes, Recipe] = {}
         rows = self._rows(
-            'SELECT span.start, span."end", CAST(recipe AS BLOB), CAST(data AS BLOB)'
-            " FROM span JOIN attempt ON attempt.id=span.attempt"
+            'SELECT span.start, span."end", CAST(recipe AS BLOB), CAST(span.data AS BLOB), CAST(aligned.data AS BLOB)'
+            " FROM span JOIN attempt ON attempt.id=span.attempt LEFT JOIN span AS aligned"
+            " ON aligned.job=span.job AND aligned.stage='align' AND aligned.start=span.start"
             " WHERE span.job=? AND span.stage='transcribe' ORDER BY span.start",
             (job,),
         )
         found = []
-        for start, end, recipe, data in rows:
+        for start, end, recipe, data, aligned in rows:
             try:
                 if recipe not in recipes:
                     recipes[recipe] = _to_recipe(recipe)
-                found.append((Span(start, end), recipes[recipe], _to_segments(data)))
+                segments = or_none(_to_segments, aligned) or _to_segments(data)
+                found.append((Span(start, end), recipes[recipe], segments))
             except UNREADABLE as error:
                 raise LedgerError(
                     f"The ledger {self.path} holds text of job {job} at {start / 1000:.0f} s that cannot be read "
@@ -250,12 +239,25 @@ class Reading:
 
     def flaws(self, job: int) -> list[tuple[Span, Flaws]]:
         """Every decoded window about whose text something is doubtful, in order, with what it is."""
+        return self._flaws(job, "transcribe")
+
+    def texts(self, job: int, spans: Iterable[Span]) -> tuple[tuple[Segment, ...], ...]:
+        """What the recogniser found in each of these windows; nothing where that cannot be read."""
+        query = "SELECT CAST(data AS BLOB) FROM span WHERE job=? AND stage='transcribe' AND start=?"
+        rows = (self._row(query, (job, span.start)) for span in spans)
+        return tuple(or_none(_to_segments, row and row[0]) or () for row in rows)
+
+    def unaligned(self, job: int) -> list[tuple[Span, str]]:
+        """Every window in which words kept the recogniser's times though they were to be aligned, and why."""
+        return [(span, found.unaligned) for span, found in self._flaws(job, "align") if found.unaligned]
+
+    def _flaws(self, job: int, stage: str) -> list[tuple[Span, Flaws]]:
         rows = self._rows(
             'SELECT start, "end", CAST(flaws AS BLOB) FROM span'
-            " WHERE job=? AND stage='transcribe' AND flaws IS NOT NULL ORDER BY start",
-            (job,),
+            " WHERE job=? AND stage=? AND flaws IS NOT NULL ORDER BY start",
+            (job, stage),
         )
-        found = [(Span(start, end), _or_none(_to_flaws, told)) for start, end, told in rows]
+        found = [(Span(start, end), or_none(_to_flaws, told)) for start, end, told in rows]
         return [(span, flaws) for span, flaws in found if flaws is not None]
 
     # ---- attempts
@@ -276,104 +278,16 @@ class Reading:
         """
         rows = self._rows(
             "SELECT CAST(recipe AS BLOB), windows, peak, slowest_ms FROM attempt"
-            " WHERE ended IS NOT NULL AND (peak > 0 OR slowest_ms > 0) ORDER BY id DESC LIMIT ?",
+            " WHERE stage='transcribe' AND ended IS NOT NULL AND (peak > 0 OR slowest_ms > 0) ORDER BY id DESC LIMIT ?",
             (SEEN,),
         )
         found: dict[Recipe, tuple[int, int]] = {}
         for data, windows, peak, slowest in rows:
-            recipe = _or_none(_to_recipe, data)
+            recipe = or_none(_to_recipe, data)
             if recipe is not None:
                 highest, longest = found.get(recipe, (0, 0))
                 found[recipe] = (max(highest, peak if tells(recipe, windows) else 0), max(longest, slowest))
         return tuple(Seen(recipe=each, peak=peak, slowest_ms=slowest) for each, (peak, slowest) in found.items())
-
-    # ---- events
-
-    def next_seq(self) -> int:
-        """The number for the next event."""
-        self._settle()
-        last = "(SELECT coalesce(max(seq), 0) FROM {})".format
-        row = self._row(f"SELECT max({last('event')}, {last('memory')})")
-        return int(row[0]) + 1
-
-    def workers(self, after: int = 0) -> Iterator[ev.Entry]:
-        """What was told of sittings and of workers, of all jobs, in order."""
-        self._settle()
-        # The very words of the index ``event_worker``, or SQLite does not use it.
-        kinds = "kind IN ('EngineStarted','WorkerStarted','WorkerReady','WorkerEnded')"
-        yield from _told(
-            self._rows(f"SELECT seq, at, job, kind, data FROM event WHERE {kinds} AND seq>? ORDER BY seq", (after,))
-        )
-
-    def samples(self, first: int, last: int) -> Iterator[ev.Entry]:
-        """The memory samples whose numbers are at least the one and at most the other, in order."""
-        self._settle()
-        yield from _told(
-            self._rows(
-                "SELECT seq, at, NULL, '', NULL, tree, budget, available, device, swap, pressure"
-                " FROM memory WHERE seq BETWEEN ? AND ? ORDER BY seq",
-                (first, last),
-            )
-        )
-
-    def entries(self, job: int | None = None, after: int = 0) -> Iterator[ev.Entry]:
-        """The events in their order, memory samples among them; those of one job only, if asked."""
-        self._settle()
-        if job is not None:
-            rows = self._rows(
-                "SELECT seq, at, job, kind, data FROM event WHERE job=? AND seq>? ORDER BY seq", (job, after)
-            )
-            yield from _told(rows)
-            return
-        rows = self._rows(
-            "SELECT seq, at, job, kind, data, 0, 0, 0, 0, 0, '' FROM event WHERE seq>?1"
-            " UNION ALL SELECT seq, at, NULL, '', NULL, tree, budget, available, device, swap, pressure"
-            " FROM memory WHERE seq>?1 ORDER BY seq",
-            (after,),
-        )
-        yield from _told(rows)
-
-    def log(self, count: int) -> tuple[LogLine, ...]:
-        """The last events worth a line, in their order."""
-        quiet = ", ".join(f"'{each.__name__}'" for each in QUIET)
-        # The same as is_logged, so that the many that are no line need not be decoded.
-        rows = self._rows(
-            "SELECT seq, at, job, kind, data FROM (SELECT seq, at, job, kind, data FROM event"
-            f" WHERE kind NOT IN ({quiet})"
-            " AND NOT (kind='Written' AND instr(CAST(data AS TEXT), '\"partial\":true'))"
-            ' AND NOT (kind=\'JobAdded\' AND NOT instr(CAST(data AS TEXT), \'"state":{"type":"Queued"}\'))'
-            " ORDER BY seq DESC LIMIT ?) ORDER BY seq",
-            (count,),
-        )
-        lines = [LogLine(entry.seq, entry.at, entry.event) for entry in _told(rows) if is_logged(entry.event)]
-        if len(lines) < count:
-            # The very first start is no line, as a view has it.
-            lines = list(dropwhile(lambda line: isinstance(line.event, ev.EngineStarted), lines))
-        return tuple(lines)
-
-
-def _told(rows: Iterator[Any]) -> Iterator[ev.Entry]:
-    """Each row as an event; what this version does not know of a job is told as a warning, the rest left out."""
-    for seq, at, job, kind, data, *sample in rows:
-        event = _sample(*sample) if data is None else _or_none(_to_event, data)
-        if event is None and job is not None:
-            event = ev.Warning(job, f"This version of scribetui cannot read what happened here ({kind}).")
-        if event is not None:
-            yield ev.Entry(seq, at, event)
-
-
-def _sample(tree: int, budget: int, available: int, device: int, swap: int, pressure: str) -> ev.MemorySampled:
-    known = _PRESSURES.get(pressure, "normal")
-    return ev.MemorySampled(tree=tree, budget=budget, available=available, device=device, swap=swap, pressure=known)
-
-
-def _or_none(decode: Callable[[bytes | str], Read], data: bytes | None) -> Read | None:
-    if data is None:
-        return None
-    try:
-        return decode(data)
-    except UNREADABLE:
-        return None
 
 
 def _record(job: int, path: bytes, size: int, mtime_ns: int, options: bytes, state: bytes, outputs: bytes) -> JobRecord:

@@ -1,5 +1,6 @@
 """Recipes: the frozen parameters a chunk runs with, the ways a chunk can fail, and what answers failures."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, NamedTuple
 
@@ -7,6 +8,9 @@ import msgspec
 from msgspec import Meta
 
 from engine.timeline import Span
+
+EACH_WINDOW = "auto-per-chunk"
+"""A recipe's language that is detected window by window."""
 
 
 class ModelKey(NamedTuple):
@@ -45,10 +49,12 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     chunk_ms: Annotated[int, Meta(ge=0, le=10**9)] = 300_000
     """Target length of a chunk in milliseconds; 0 for one chunk a job."""
     language: str | None = None
-    """ISO 639-1 code; None to detect it window by window."""
+    """ISO 639-1 code; None to detect it once for the whole recording, ``EACH_WINDOW`` window by window."""
     task: str = "transcribe"
-    terms: tuple[str, ...] = ()
-    """Names and words the model should expect."""
+    vad: str = "silero"
+    """What finds speech while listening: ``silero`` or ``pyannote``."""
+    align: str = ""
+    """The model of the align stage: its name or folder, ``auto`` for the language's; empty for no such stage."""
     temperature: Annotated[float, Meta(ge=0, le=2)] = 0.0
     """How freely the decoder samples; 0 for a beam search. Raised only for windows whose text was rejected."""
 
@@ -57,9 +63,9 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
         return self.words_key == other.words_key
 
     @property
-    def words_key(self) -> tuple[str, str, str | None, str, tuple[str, ...]]:
+    def words_key(self) -> tuple[str, str, str | None, str, str]:
         """What decides the words, and so whether an earlier run's windows may be kept."""
-        return (self.backend, self.model, self.language, self.task, self.terms)
+        return (self.backend, self.model, self.language, self.task, self.vad)
 
     @property
     def model_key(self) -> ModelKey:
@@ -101,8 +107,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """About the delay before the first retry; it doubles with each further one."""
     climb_after: int = 3
     """After so many clean chunks one rung of the ladder is climbed again."""
-    models: tuple[str, ...] = ()
-    """The models at hand, the largest first: what may stand in where the memory is too small for the one chosen."""
+    models: Mapping[str, tuple[str, ...]] = {}
+    """For each backend the models at hand, the largest first: they may stand in where the memory is too small."""
     listen_limit_ms: int = 1_800_000
     """How long listening may go without a sign of progress, whatever was learned."""
     transcribe_limit_ms: int = 3_600_000

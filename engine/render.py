@@ -19,7 +19,7 @@ from engine.cues import Cue, cues, gap_text
 from engine.recipe import Recipe
 from engine.sentences import Sentence, paragraphs, sentences
 from engine.timeline import Span
-from engine.transcript import Transcript
+from engine.transcript import Correction, Transcript
 from engine.words import Token, tokens
 
 
@@ -104,7 +104,7 @@ def txt(document: Document) -> bytes:
 
 
 def json(document: Document) -> bytes:
-    """JSON: all that whisperX writes, and media, gaps, doubts, recipes, warnings, completeness. Times are in seconds.
+    """JSON: all that whisperX writes, and media, gaps, doubts, terms, recipes, warnings, completeness; in seconds.
 
     A segment is a sentence; its recipe is that of the window it begins in. ``complete`` says that the whole file was
     gone through, gaps or not; else ``until`` says how far.
@@ -129,7 +129,10 @@ def json(document: Document) -> bytes:
         f'"word_segments": {_rows(map(_word, document.words))}',
         f'"gaps": {_rows(map(_stretch, transcript.gaps))}',
         f'"doubtful": {_rows({**_stretch(each.span), "reason": each.reason} for each in transcript.doubtful)}',
+        f'"unaligned": {_rows({**_stretch(each.span), "reason": each.reason} for each in transcript.unaligned)}',
         f'"unheard": {_rows(map(_stretch, transcript.unheard))}',
+        f'"terms": {_rows(map(_writable, transcript.terms))}',
+        f'"corrections": {_rows(map(_correction, transcript.corrections))}',
         f'"recipes": {_rows(map(_recipe, recipes))}',
         f'"warnings": {_rows(map(_writable, transcript.warnings))}',
     ]
@@ -138,6 +141,14 @@ def json(document: Document) -> bytes:
 
 FORMATS: Mapping[str, Renderer] = MappingProxyType({"srt": srt, "vtt": vtt, "txt": txt, "json": json})
 """Every format by its name, which is also the ending of its files."""
+
+
+def _correction(correction: Correction) -> dict[str, Any]:
+    return {
+        "start": _seconds(correction.at),
+        "was": _writable(correction.was),
+        "now": _writable(correction.now),
+    }
 
 
 def _beginning(transcript: Transcript) -> Transcript:
@@ -150,7 +161,9 @@ def _beginning(transcript: Transcript) -> Transcript:
         windows=tuple(windows),
         gaps=tuple(gap for gap in transcript.gaps if gap.start < until),
         doubtful=tuple(each for each in transcript.doubtful if each.span.start < until),
+        unaligned=tuple(each for each in transcript.unaligned if each.span.start < until),
         unheard=tuple(span for span in transcript.unheard if span.start < until),
+        corrections=tuple(each for each in transcript.corrections if each.at < until),
     )
 
 
@@ -194,7 +207,8 @@ def _segment(sentence: Sentence, recipe: int) -> dict[str, Any]:
 
 def _word(word: Token) -> dict[str, Any]:
     start, end = _seconds(word.start), _seconds(word.end)
-    return {"word": word.text, "start": start, "end": end, "score": round(word.score, 3)}
+    told = {"word": word.text, "start": start, "end": end, "score": round(word.score, 3)}
+    return told | {"guessed": True} if word.guessed else told
 
 
 def _stretch(span: Span) -> dict[str, float | None]:

@@ -15,6 +15,7 @@ from engine.ledger import Ledger
 from engine.machine.stimuli import JobRecord
 from engine.messages import Probed
 from engine.recipe import Recipe
+from engine.recognised import Recognised, recognised
 from engine.states import Done, JobState
 from engine.story import Story
 from engine.tally import Gap, Tally, periods, tally
@@ -139,6 +140,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     stages: tuple[Stage, ...]
     attempts: tuple[Attempt, ...]
     memory: Memory
+    recognised: Recognised = Recognised()
 
     @property
     def fraction(self) -> float:
@@ -193,10 +195,10 @@ def report_of(ledger: Ledger, job: int) -> Report | None:
     for first, last in periods(story):
         read += ledger.samples(first, ledger.next_seq() if last is None else last)
     told = tally(merge(story, read, key=lambda entry: entry.seq))
-    return _assemble(ledger, record, told, read)
+    return _assemble(ledger, record, told, recognised(story), read)
 
 
-def _assemble(ledger: Ledger, record: JobRecord, told: Tally, read: Sequence[ev.Entry]) -> Report:
+def _assemble(ledger: Ledger, record: JobRecord, told: Tally, found: Recognised, read: Sequence[ev.Entry]) -> Report:
     progress = record.progress
     windows = union(progress.windows)
     flaws = ledger.flaws(record.id)
@@ -207,10 +209,11 @@ def _assemble(ledger: Ledger, record: JobRecord, told: Tally, read: Sequence[ev.
     )
     attempts = tuple(_attempt(row) for row in ledger.attempts(record.id))
     # The ledger does not keep the small events of old jobs for ever, but all attempts.
-    ran = union(Span(each.began, each.ended) for each in attempts if each.ended is not None)
+    ran = union(Span(each.began, each.ended) for each in attempts if each.ended is not None and each.stage != "align")
     stages: tuple[tuple[ev.StageName, Spans], ...] = (
         ("listen", told.listening),
         ("transcribe", told.transcribing or ran),
+        *((("align", found.aligning),) if record.options.recipe.align or found.aligning else ()),
         ("write", told.writing),
     )
     return Report(
@@ -235,6 +238,7 @@ def _assemble(ledger: Ledger, record: JobRecord, told: Tally, read: Sequence[ev.
         warnings=ledger.warnings(record.id),
         worked_ms=progress.worked_ms,
         tally=told,
+        recognised=found,
         stages=tuple(Stage(name=name, took_ms=length(spans), peak=_highest(samples, spans)) for name, spans in stages),
         attempts=attempts,
         memory=_memory(samples, [entry.event for entry in read if isinstance(entry.event, ev.MemorySampled)]),

@@ -7,17 +7,22 @@ from typing import Any
 import msgspec
 
 from engine.machine import stimuli as do
+from engine.messages import Correction
 from engine.timeline import Span
+from engine.transcript import text_of
 
 _encode = msgspec.json.encode
 
 
 class Flaws(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is doubtful about a window's text; the fields are those of ``Decoded``."""
+    """What is doubtful about a window's text, or was put right in it; the fields are those of ``Decoded``."""
 
     doubt: str = ""
     unheard: tuple[Span, ...] = ()
     recovered: tuple[Span, ...] = ()
+    corrections: tuple[Correction, ...] = ()
+    unaligned: str = ""
+    """Of an aligned window: why words kept the recogniser's times."""
 
 
 def _save_job(db: sqlite3.Connection, job: do.SaveJob) -> None:
@@ -93,12 +98,51 @@ def _save_heard(db: sqlite3.Connection, save: do.SaveHeard) -> None:
 def _save_decoded(db: sqlite3.Connection, save: do.SaveDecoded) -> None:
     rows = []
     for attempt, each in save.decoded:
-        flaws = Flaws(doubt=each.doubt, unheard=each.unheard, recovered=each.recovered)
-        told = None if flaws == Flaws() else _encode(flaws).decode()
-        rows.append((save.job, each.span.start, each.span.end, attempt, _encode(each.segments).decode(), told))
+        flaws = Flaws(doubt=each.doubt, unheard=each.unheard, recovered=each.recovered, corrections=each.corrections)
+        data = _encode(each.segments).decode()
+        rows.append((save.job, each.span.start, each.span.end, attempt, data, _told(flaws)))
     db.executemany(
         "INSERT INTO span (job, stage, start, \"end\", attempt, data, flaws) VALUES (?,'transcribe',?,?,?,?,?)", rows
     )
+    # That a window has no words is asked for without touching any text.
+    db.executemany(
+        "INSERT INTO span (job, stage, start, \"end\") VALUES (?,'wordless',?,?)",
+        [(save.job, each.span.start, each.span.end) for _, each in save.decoded if not text_of(each.segments)],
+    )
+
+
+def _told(flaws: Flaws) -> str | None:
+    return None if flaws == Flaws() else _encode(flaws).decode()
+
+
+def _save_spoken(db: sqlite3.Connection, save: do.SaveSpoken) -> None:
+    """The vote is kept as a span of its own kind, from the first to the last window that was heard for it."""
+    start, end = (save.samples[0].start, save.samples[-1].end) if save.samples else (0, 1)
+    db.execute("DELETE FROM span WHERE job=? AND stage='language'", (save.job,))
+    db.execute(
+        "INSERT INTO span (job, stage, start, \"end\", data) VALUES (?,'language',?,?,?)",
+        (save.job, start, end, _encode(save.spoken).decode()),
+    )
+
+
+def _save_aligned(db: sqlite3.Connection, save: do.SaveAligned) -> None:
+    db.executemany(
+        "INSERT INTO span (job, stage, start, \"end\", data, flaws) VALUES (?,'align',?,?,?,?)",
+        [
+            (
+                save.job,
+                each.span.start,
+                each.span.end,
+                _encode(each.segments).decode() if each.segments else None,
+                _told(Flaws(unaligned=each.reason)),
+            )
+            for each in save.aligned
+        ],
+    )
+
+
+def _forget_aligned(db: sqlite3.Connection, forget: do.ForgetAligned) -> None:
+    db.execute("DELETE FROM span WHERE job=? AND stage='align'", (forget.job,))
 
 
 def _save_gaps(db: sqlite3.Connection, save: do.SaveGaps) -> None:
@@ -138,6 +182,9 @@ SAVERS: dict[type[Any], Callable[[sqlite3.Connection, Any], None]] = {
     do.SaveProbed: _save_probed,
     do.SaveHeard: _save_heard,
     do.SaveDecoded: _save_decoded,
+    do.SaveSpoken: _save_spoken,
+    do.SaveAligned: _save_aligned,
+    do.ForgetAligned: _forget_aligned,
     do.SaveGaps: _save_gaps,
     do.SaveAttempt: _save_attempt,
 }

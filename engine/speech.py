@@ -26,6 +26,17 @@ PIECE_MS = 4_800
 """Speech that goes on is told in pieces of this length, so that a window need not wait for its end."""
 
 
+class Scale(msgspec.Struct, frozen=True):
+    """How a detector's probabilities are to be read."""
+
+    frame_ms: int = FRAME_MS
+    """Milliseconds that each of them stands for."""
+    begins: float = SPEECH_BEGINS
+    """A frame at least this likely begins speech or goes on with it."""
+    ends: float = SPEECH_ENDS
+    """Speech ends where frames are less likely than this."""
+
+
 class SegmenterState(msgspec.Struct, kw_only=True, array_like=True):
     """Everything a segmenter knows; it fits into a checkpoint."""
 
@@ -41,8 +52,9 @@ class SegmenterState(msgspec.Struct, kw_only=True, array_like=True):
 class Segmenter:
     """Finds speech in probabilities as they come, with hysteresis: it begins high and ends low."""
 
-    def __init__(self, state: SegmenterState | None = None) -> None:
+    def __init__(self, state: SegmenterState | None = None, scale: Scale | None = None) -> None:
         self._state = msgspec.structs.replace(state) if state else SegmenterState()
+        self._scale = scale or Scale()
 
     @property
     def state(self) -> SegmenterState:
@@ -56,18 +68,18 @@ class Segmenter:
         return state.now if state.begun is None else state.begun
 
     def feed(self, probabilities: Iterable[float]) -> list[Span]:
-        """Take in one probability for every ``FRAME_MS``; give the speech, or pieces of it, that are final by now."""
+        """Take in one probability for every frame; give the speech, or pieces of it, that are final by now."""
         told: list[Span] = []
-        state = self._state
+        state, scale = self._state, self._scale
         for probability in probabilities:
             at = state.now
-            state.now = at + FRAME_MS
-            if probability >= SPEECH_BEGINS:
+            state.now = at + scale.frame_ms
+            if probability >= scale.begins:
                 state.fading = None
                 if state.begun is None:
                     state.begun = at
             elif state.begun is not None:
-                if state.fading is None and probability < SPEECH_ENDS:
+                if state.fading is None and probability < scale.ends:
                     state.fading = at
                 if state.fading is not None and at - state.fading >= MIN_SILENCE_MS:
                     self._end(state.fading, told)

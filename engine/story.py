@@ -20,7 +20,8 @@ class Story:
         self._ledger = ledger
         self._job = job
         self._last = 0
-        self._transcriber: int | None = None
+        self._at_work: dict[ev.StageName, int] = {}
+        """The worker of each stage that was started last, as long as it lives."""
         self._ours: set[int] = set()
         self.state: JobState | None = None
         """The job's state as it was last told; None while it is not known."""
@@ -49,26 +50,31 @@ class Story:
     def _is_ours(self, event: ev.Event) -> bool:
         match event:
             case ev.EngineStarted():  # numbers of workers begin anew
-                self._transcriber, self._ours = None, set()
+                self._at_work, self._ours = {}, set()
                 return self.state is not None and not self.has_ended
             case ev.WorkerStarted(job=job, worker=worker, stage=stage):
-                if stage == "transcribe":
-                    self._transcriber = worker
+                self._at_work[stage] = worker
                 if job == self._job:
                     self._ours.add(worker)
                 return job == self._job
             case ev.WorkerReady(worker):
                 return worker in self._ours
             case ev.WorkerEnded(worker):
-                if worker == self._transcriber:
-                    self._transcriber = None
+                self._at_work = {stage: each for stage, each in self._at_work.items() if each != worker}
                 is_ours = worker in self._ours and not self.has_ended
                 self._ours.discard(worker)
                 return is_ours
-            case ev.ChunkStarted() if self._transcriber is not None:
-                self._ours.add(self._transcriber)
+            case ev.ChunkStarted():
+                self._take("transcribe")
+            case ev.WordsAligned():
+                self._take("align")
             case ev.JobAdded(state=state) | ev.JobChanged(state=state):
                 self.state, self.is_removed = state, False
             case ev.JobRemoved():
                 self.is_removed = True
         return True
+
+    def _take(self, stage: ev.StageName) -> None:
+        """The stage's worker is at work for this job, whichever it was started for."""
+        if stage in self._at_work:
+            self._ours.add(self._at_work[stage])

@@ -2,11 +2,12 @@
 
 import msgspec
 
+from engine.language import is_divided
 from engine.recipe import Recipe
 from engine.timeline import Span, Spans
 
 
-class Word(msgspec.Struct, frozen=True, gc=False):
+class Word(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One word, with its leading space and punctuation as the model gave it."""
 
     text: str
@@ -14,6 +15,8 @@ class Word(msgspec.Struct, frozen=True, gc=False):
     end: int
     score: float
     """The model's probability for the word, 0 to 1."""
+    guessed: bool = False
+    """Whether its time was put between its neighbours' times, since it could not be found in the sound."""
 
 
 class Segment(msgspec.Struct, frozen=True):
@@ -24,6 +27,7 @@ class Segment(msgspec.Struct, frozen=True):
     text: str
     words: tuple[Word, ...] = ()
     language: str = "en"
+    """ISO 639-1 code of what the text is written in: of a translation that is English, whatever was spoken."""
     avg_logprob: float = 0.0
     no_speech_prob: float = 0.0
     compression_ratio: float = 1.0
@@ -31,8 +35,12 @@ class Segment(msgspec.Struct, frozen=True):
 
 
 def text_of(segments: tuple[Segment, ...]) -> str:
-    """What is said in them, in one line."""
-    return " ".join(each.text.strip() for each in segments).strip()
+    """What is said in them, in one line: divided by spaces, but for scripts that have none."""
+    line = ""
+    for segment in segments:
+        text = segment.text.strip()
+        line += f" {text}" if is_divided(line, text) else text
+    return line
 
 
 class Window(msgspec.Struct, frozen=True):
@@ -47,6 +55,14 @@ class Doubt(msgspec.Struct, frozen=True):
 
     span: Span
     reason: str
+
+
+class Correction(msgspec.Struct, frozen=True):
+    """Words that were put right: where, what the recogniser wrote, and the term that stands there now."""
+
+    at: int
+    was: str
+    now: str
 
 
 class Transcript(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +80,12 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True):
     """Speech that was given up."""
     doubtful: tuple[Doubt, ...] = ()
     """In timeline order."""
+    unaligned: tuple[Doubt, ...] = ()
+    """Windows in which words kept the recogniser's times though they were to be aligned, and why; in timeline order."""
+    corrections: tuple[Correction, ...] = ()
+    """Words that were put right by the terms, in timeline order."""
+    terms: tuple[str, ...] = ()
+    """The names and words that were expected."""
     unheard: Spans = ()
     """Speech in which no words were found."""
     warnings: tuple[str, ...] = ()

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from engine.language import SPACELESS, cells, is_spaceless, may_break
+from engine.language import SPACELESS, cells, is_divided, may_break
 from engine.transcript import Segment, Transcript, Word
 
 _SLACK_MS = 500
@@ -35,6 +35,8 @@ class Token(msgspec.Struct, frozen=True, gc=False):
     window: int
     """Which of the transcript's windows it is from."""
     language: str
+    guessed: bool = False
+    """Whether its times were put between its neighbours', since it could not be found in the sound."""
 
 
 def tokens(transcript: Transcript) -> list[Token]:
@@ -74,13 +76,13 @@ def _append(found: list[Token], segment: Segment, number: int, window: int, dura
     bare = segment.language not in SPACELESS and not any(_has_space(word) for word, _ in words)
     for n, (word, text) in enumerate(words):
         before = found[-1].text if found else ""
-        unspaced = bool(before) and (is_spaceless(before[-1]) or is_spaceless(text[0]))
         # Between segments, and where the model gives no spaces at all, there is one unless the script has none.
-        space = _has_space(word) or ((n == 0 or bare) and not unspaced)
-        space = bool(before) and space
+        space = bool(before) and (_has_space(word) or ((n == 0 or bare) and is_divided(before, text)))
+        if n == 0 and found:  # between a language with spaces and one without there is one, too
+            space = space or (found[-1].language in SPACELESS) != (segment.language in SPACELESS)
         glued = bool(before) and not space and not may_break(before, text)
-        token = Token(text, space, glued, starts[n], ends[n], word.score, number, window, segment.language)
-        found.append(token)
+        place = (starts[n], ends[n], word.score, number, window)
+        found.append(Token(text, space, glued, *place, segment.language, word.guessed))
 
 
 def _has_space(word: Word) -> bool:
@@ -91,8 +93,8 @@ def _split(segment: Segment) -> Iterator[Word]:
     """Words of a segment that came without any, their times unknown."""
     parts = segment.text.split()
     if segment.language in SPACELESS:
-        for part in parts:
-            yield from (Word(char if n else f" {char}", -1, -1, 0.0) for n, char in enumerate(part))
+        for place, part in enumerate(parts):
+            yield from (Word(f" {char}" if place and not n else char, -1, -1, 0.0) for n, char in enumerate(part))
     else:
         yield from (Word(f" {part}", -1, -1, 0.0) for part in parts)
 

@@ -11,6 +11,7 @@ from engine.files import WriteError, claims, make_folder, output_base, path_key
 from engine.home import Home
 from engine.ledger import Claim, Ledger, LedgerError, LedgerFull
 from engine.machine.stimuli import FilesWritten, JobRecord, WriteFailed
+from engine.recipe import EACH_WINDOW
 from engine.stages.write import remove_partials, write_files
 from engine.states import ENDED
 from engine.timeline import subtract, union
@@ -29,14 +30,28 @@ def read_transcript(ledger: Ledger, job: JobRecord) -> Transcript:
     return Transcript(
         media=job.source.path,
         duration=progress.duration if progress.heard_all else None,
-        language=job.options.recipe.language,
+        language=_language(job),
         windows=tuple(Window(recipe, segments) for _, recipe, segments in ledger.decoded(job.id)),
         gaps=union(progress.gaps),
         doubtful=tuple(Doubt(span, found.doubt) for span, found in flaws if found.doubt),
+        unaligned=tuple(Doubt(span, reason) for span, reason in ledger.unaligned(job.id)),
+        corrections=tuple(correction for _, found in flaws for correction in found.corrections),
+        terms=tuple(each.text for each in job.options.terms),
         unheard=tuple(span for _, found in flaws for span in found.unheard),
         warnings=ledger.warnings(job.id),
         until=until,
     )
+
+
+def _language(job: JobRecord) -> str | None:
+    """What the whole text is in, by the options or by a vote; None where windows may differ, or nobody knows.
+
+    A translation is in English, whatever was spoken: its own words say so.
+    """
+    if job.options.recipe.task == "translate":
+        return None
+    asked = job.options.recipe.language
+    return job.progress.language if asked is None else None if asked == EACH_WINDOW else asked
 
 
 def choose_base(ledger: Ledger, job: JobRecord, folder: Path, formats: Sequence[str]) -> Path:

@@ -9,7 +9,10 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from engine.messages import Decoded, Finding, Heard, Probed, Track, Warned, Work
+import msgspec
+
+from engine.messages import Aligned, Decoded, Finding, Heard, Probed, Spoken, Track, Warned, Work
+from engine.models import progress
 from engine.recipe import Recipe
 from engine.stages.audio import read_window
 from engine.stages.base import StageError, UnusableInput
@@ -101,6 +104,54 @@ class Echo:
                 threading.Event().wait(0.01)
 
 
+class Polyglot(Echo):
+    """Hears that German is spoken, once, where it is not told; says what it was told."""
+
+    def run(self, work: Work) -> Iterator[tuple[Finding, ...]]:
+        with Path(work.media + ".told").open("a") as log:
+            log.write(f"{work.recipe.language} {len(work.samples)}\n")
+        if work.recipe.language is None:
+            yield (Spoken(language="de", votes=(("de", 0.75), ("en", 0.25))),)
+        yield from super().run(work)
+
+
+class Align:
+    """Moves every word by 10 ms; fails the windows that the media file names: ``align_kill=2 align_raise=1``."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.language = recipe.language
+
+    def run(self, work: Work) -> Iterator[tuple[Finding, ...]]:
+        told = script(work)
+        for span, segments in zip(work.spans, work.texts, strict=True):
+            read_window(work.audio, span)
+            number = window_number(span)
+            with Path(work.media + ".aligning").open("a") as log:
+                log.write(f"{number} {self.language}\n")
+            if str(number) in told.get("align_raise", "").split(","):
+                raise StageError(f"Window {number} has no words that fit.")
+            if str(number) in told.get("align_kill", "").split(","):
+                signal.pthread_kill(threading.get_ident(), signal.SIGKILL)
+                threading.Event().wait()
+            if str(number) in told.get("align_hold", "").split(","):
+                while Path(work.media).with_suffix(".hold").exists():
+                    threading.Event().wait(0.01)
+            yield (Aligned(span=span, segments=tuple(map(_moved, segments))),)
+
+
+def _moved(segment: Segment) -> Segment:
+    words = tuple(msgspec.structs.replace(word, start=word.start + 10, end=word.end + 10) for word in segment.words)
+    return msgspec.structs.replace(segment, words=words)
+
+
+class Fetches(Echo):
+    """Downloads its model at first: says so a few times while it loads, and is done."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        for done in (0, 50, 100):
+            progress.tell(recipe.model, done, 100)
+
+
 class Garbage(Echo):
     """Writes nonsense where messages belong."""
 
@@ -133,6 +184,20 @@ class Exits(Echo):
             yield from super().run(work)
         except StageError as error:
             raise SystemExit(str(error)) from error
+
+
+class Apart(Echo):
+    """Cannot be shared by lanes; goes on once as many processes as there are lanes have begun something."""
+
+    is_shareable = False
+
+    def run(self, work: Work) -> Iterator[tuple[Finding, ...]]:
+        pids = Path(work.media + ".pids")
+        with pids.open("a") as log:
+            log.write(f"{os.getpid()}\n")
+        while len(set(pids.read_text().split())) < work.recipe.parallel:
+            threading.Event().wait(0.005)
+        yield from super().run(work)
 
 
 class Forgetful(Echo):

@@ -87,6 +87,11 @@ class Studio:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
 
+    @property
+    def folder(self) -> Path:
+        """Where all processes of a run keep what they make once."""
+        return self._folder
+
     def speak(self, voice: Voice, text: str = TEXT, pause_ms: tuple[int, int] = PAUSE_MS) -> Speech:
         """A text in a voice, with pauses of so many milliseconds between its sentences."""
         mark = hashlib.sha256(json.dumps([voice, text, pause_ms]).encode()).hexdigest()[:16]

@@ -63,7 +63,8 @@ class ScribeApp(App[str]):
         engine: where views and events come from, and commands go.
         clock: Unix milliseconds.
         ascii_only: draw in ASCII.
-        make_options: the options for a file that is added on the screen; may raise CommandError.
+        make_options: the options for a file that is added on the screen, with what is asked for in place of the
+            settings by the names of the command line's options; may raise CommandError.
         host: the name of the machine, for the header.
         theme: a theme's name, or ``auto``.
         keys: other keys for actions, by the actions' names.
@@ -86,7 +87,7 @@ class ScribeApp(App[str]):
         *,
         clock: Callable[[], int] = unix_ms,
         ascii_only: bool = False,
-        make_options: Callable[[str], Options] | None = None,
+        make_options: Callable[[str, Mapping[str, str]], Options] | None = None,
         host: str | None = None,
         theme: str = "auto",
         keys: Mapping[str, str] | None = None,
@@ -99,7 +100,7 @@ class ScribeApp(App[str]):
         super().__init__(ansi_color=True if os.environ.get("NO_COLOR") is not None else None)
         self._engine = engine
         self._clock = clock
-        self._make_options = make_options or (lambda _: Options())
+        self._make_options = make_options or (lambda *_: Options())
         self._notes = list(notes)
         self._rings, self._shows_notices = bell, desktop
         self._goodbye = goodbye
@@ -253,8 +254,8 @@ class ScribeApp(App[str]):
 
         self.push_screen(AddScreen(self._add), added)
 
-    async def _add(self, path: str) -> int | None:
-        return await self._engine.submit(Add(path=path, options=self._make_options(path)))
+    async def _add(self, path: str, asked: Mapping[str, str]) -> int | None:
+        return await self._engine.submit(Add(path=path, options=self._make_options(path, asked)))
 
     def _ask_to_go_on(self) -> None:
         """Ask what becomes of jobs that were left unfinished, once for each; never over something else that is open."""

@@ -16,7 +16,8 @@ from engine.ledger import Ledger, LedgerError
 from engine.story import Story
 from tui.lines import Line, Run, line
 from tui.printing import Printer
-from tui.wording import LOOKS, Severity, Wording, wording
+from tui.severity import LOOKS, Severity, Wording
+from tui.wording import wording
 
 POLL = 0.5
 """Seconds between two looks at the ledger."""

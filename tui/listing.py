@@ -28,6 +28,7 @@ from engine.states import (
 )
 from engine.timeline import length, union
 from engine.view import JobView, View, fold
+from tui.recognition import fetching
 from tui.status import is_at_work
 from tui.text import clock, count, name_of, pad, percent, plain, size, times_realtime
 
@@ -172,6 +173,8 @@ def _filled(job: JobView, progress: Progress) -> JobView:
         speech=union(progress.windows),
         covered=union(progress.covered),
         gaps=union(progress.gaps),
+        aligned=union(progress.aligned),
+        language=progress.language,
     )
 
 
@@ -208,11 +211,20 @@ def _row(job: JobView, now: int) -> dict[str, Any]:
         "duration": None if job.duration is None else job.duration / 1000,
         "heard": job.heard / 1000,
         "transcribed": job.covered_ms / 1000,
+        "aligned": length(job.aligned) / 1000 if job.options.recipe.align else None,
+        "language": job.language or job.recipe.language,
+        "fetching": _fetching(job),
         "gaps": [[gap.start / 1000, gap.end / 1000] for gap in job.gaps],
         "outputs": list(job.outputs),
         "speed": None if speed is None else round(speed, 2),
         "eta": None if left is None else left / 1000,
     }
+
+
+def _fetching(job: JobView) -> dict[str, Any] | None:
+    """The model that is being downloaded, and how many of how many bytes are there."""
+    fetch = job.fetching
+    return None if fetch is None else {"model": fetch.model, "done": fetch.done, "total": fetch.total or None}
 
 
 def as_text(stands: Standing, now: int | None = None) -> str:
@@ -242,9 +254,12 @@ def _note(job: JobView, now: int) -> str:
             return plain(reason)
         case Done(gaps=gaps) if gaps:
             return f"gaps of {clock(length(job.gaps) or gaps)} in all"
+        case state if is_at_work(state) and job.fetching is not None:
+            return fetching(job.fetching.model, job.fetching.done, job.fetching.total)
         case state if is_at_work(state):
             speed, left = job.speed(now), job.eta(now)
-            parts = (times_realtime(speed) if speed else "", f"{clock(left)} left" if left else "")
+            done = "aligning" if job.aligning_from is not None else times_realtime(speed) if speed else ""
+            parts = (done, f"{clock(left)} left" if left else "")
             return ", ".join(part for part in parts if part)
         case _:
             return ""

@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from engine import hardware, models
+from engine import glossary, hardware, models
+from engine.glossary import TermsError
 from engine.models import ModelMissing
 from engine.settings import Settings, SettingsError
 from engine.settings.file import fields, find_line, given, parse, read, shown, toml
@@ -149,6 +150,7 @@ def _is_given(text: str, setting: str) -> bool:
 
 def _told(settings: Settings) -> Iterator[_Told]:
     yield from _work(settings)
+    yield from _terms(settings)
     yield from _screen(settings)
     yield from _places(settings)
 
@@ -157,16 +159,21 @@ def _work(settings: Settings) -> Iterator[_Told]:
     """What keeps jobs from being done."""
     asked = settings.transcribe
     try:
-        recipe(settings)
+        backend = recipe(settings).backend
     except ModelMissing as error:
         # With "auto" nothing is wrong with the settings: the machine lacks something.
         yield "warning" if asked.model == "auto" else "error", "transcribe.model", str(error)
     except SettingsError as error:
-        yield "error", "transcribe.model", str(error)
+        # Where it is not the model that is wrong, the sentence begins with the setting's name.
+        yield (
+            "error",
+            next((name for name in fields() if str(error).startswith(f"{name} ")), "transcribe.model"),
+            str(error),
+        )
     except (OSError, RuntimeError, ValueError):  # no name at all, or one of a home that is nobody's
         yield "error", "transcribe.model", f"transcribe.model cannot be {shown(asked.model)}; there is no such model."
     else:
-        if asked.backend in ("auto", models.FASTER_WHISPER) and asked.model != "auto" and not models.find(asked.model):
+        if backend in models.BACKENDS and asked.model != "auto" and not models.is_at_hand(asked.model, backend):
             message = (
                 f"transcribe.model: {shown(asked.model)} is not on this machine; it is downloaded when first used."
             )
@@ -178,6 +185,19 @@ def _work(settings: Settings) -> Iterator[_Told]:
     if asked.device == "cuda" and not hardware.has_cuda():
         message = "transcribe.device: this machine has no NVIDIA card with its driver and cuBLAS 12."
         yield "warning", "transcribe.device", message
+
+
+def _terms(settings: Settings) -> Iterator[_Told]:
+    """Terms that cannot be read."""
+    try:
+        glossary.words(settings.transcribe.terms)
+    except TermsError as error:
+        yield "error", "transcribe.terms", str(error)
+    try:
+        if settings.terms.file:
+            glossary.read(Path(settings.terms.file).expanduser())
+    except (TermsError, RuntimeError) as error:  # the latter for a home that is nobody's
+        yield "error", "terms.file", str(error)
 
 
 def _screen(settings: Settings) -> Iterator[_Told]:

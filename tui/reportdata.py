@@ -18,6 +18,7 @@ def as_json(report: Report) -> str:
 def as_data(report: Report) -> dict[str, Any]:
     """The report as plain values."""
     told, memory, highest = report.tally, report.memory, report.memory.highest
+    found = report.recognised
     probed = report.probed
     return {
         "job": report.job,
@@ -39,6 +40,13 @@ def as_data(report: Report) -> dict[str, Any]:
         "doubtful": _flaws(report.doubtful),
         "unheard": _spans(report.unheard),
         "recovered": _spans(report.recovered),
+        "language": _language(report),
+        "aligned": {
+            "seconds": _seconds(found.aligned_ms),
+            "windows": len(found.aligned),
+            "not": _flaws(Flaw(*each) for each in found.unaligned),
+        },
+        "corrections": [{"at": _seconds(each.at), "was": each.was, "now": each.now} for each in found.corrections],
         "outputs": list(report.outputs),
         "warnings": list(report.warnings),
         "added": _seconds(told.added),
@@ -59,6 +67,16 @@ def as_data(report: Report) -> dict[str, Any]:
                 "reason": each.reason,
             }
             for each in told.loads
+        ],
+        "downloads": [
+            {
+                "model": each.model,
+                "began": _seconds(each.at),
+                "took": _seconds(each.until - each.at),
+                "done": each.done,
+                "total": each.total or None,
+            }
+            for each in found.downloads
         ],
         "attempts": [_attempt(each) for each in report.attempts],
         "recipes": [_plain(recipe) for recipe in report.recipes],
@@ -104,6 +122,16 @@ def as_data(report: Report) -> dict[str, Any]:
             ],
         },
     }  # fmt: skip
+
+
+def _language(report: Report) -> dict[str, Any]:
+    """What was asked for, what was found, and by what vote."""
+    found = report.recognised
+    return {
+        "asked": report.options.recipe.language or "auto",
+        "found": found.language,
+        "votes": [{"language": code, "share": round(share, 4)} for code, share in found.votes],
+    }
 
 
 def _attempt(attempt: Attempt) -> dict[str, Any]:

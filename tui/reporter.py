@@ -13,14 +13,29 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from engine import events as ev
 from engine.files import shown
+from engine.machine.later import WITHOUT
 from engine.states import ENDED, Cancelled, Done, Failed, Frozen, Paused, Pausing
 from engine.view import JobView, View
-from tui.status import is_at_work
+from tui import recognition
+from tui.severity import Severity
+from tui.status import is_at_work, share_fetched
 from tui.text import clock, name_of, percent, plain, times_realtime
-from tui.wording import Severity, wording
+from tui.wording import wording
 
-SHOWN = (ev.Warning, ev.AttemptFailed, ev.RecipeChanged, ev.GapLeft, ev.TextDoubted, ev.SpeechAudited)
+SHOWN = (
+    *(ev.Warning, ev.AttemptFailed, ev.RecipeChanged, ev.GapLeft, ev.TextDoubted, ev.SpeechAudited),
+    ev.LanguageFound,
+)
 """Events worth a line even where there is a bar."""
+_COLOURS = {Severity.WARNING: "yellow", Severity.ERROR: "red"}
+"""What SHOWN events are said in, by how much they should stand out."""
+
+
+def _is_told_anyway(event: ev.Event) -> bool:
+    """Whether a failure's reason is said once more at once: as the job's own end, or as a warning."""
+    if not isinstance(event, ev.AttemptFailed):
+        return False
+    return event.follows == ev.GIVEN_UP or (not event.spans and event.follows == WITHOUT.get(event.stage))
 
 
 class _Console(Console):
@@ -62,6 +77,8 @@ class Reporter:
         )
         self._tasks: dict[int, TaskID] = {}
         self._tenths: dict[int, int] = {}
+        self._downloads: dict[str, int] = {}
+        """Models that are fetched, and how many tenths of each were told; 10 for all."""
         self._rests: set[int] = set()
         """Jobs of which it was told that somebody else has paused them."""
 
@@ -95,9 +112,12 @@ class Reporter:
         job = view.job(getattr(event, "job", 0))
         if job is None:
             return
-        if isinstance(event, SHOWN) and not (isinstance(event, ev.AttemptFailed) and event.follows == ev.GIVEN_UP):
+        if isinstance(event, SHOWN) and not _is_told_anyway(event):
             words = wording(event)
-            self.say(_about(job, words.text), "yellow" if words.severity is not Severity.ERROR else "red")
+            is_calm = isinstance(event, ev.LanguageFound)
+            self.say(_about(job, words.text), _COLOURS.get(words.severity, "" if is_calm else "yellow"))
+        if isinstance(event, ev.ModelFetched):
+            self._tell_of_download(job, event)
         if isinstance(event, ev.JobChanged):
             self._tell_of_rest(job)
         with _while_read(sys.stderr):
@@ -117,6 +137,15 @@ class Reporter:
                 pass
             case _:
                 self._rests.discard(job.id)
+
+    def _tell_of_download(self, job: JobView, event: ev.ModelFetched) -> None:
+        """A line at its beginning, at its end and, where there is no bar, for each tenth."""
+        is_over = recognition.is_fetched(event.done, event.total)
+        tenth = event.done * 10 // event.total if event.total > 0 else 0
+        is_told = self._downloads.get(event.model)
+        if is_told is None or (is_over and is_told < 10) or (tenth > is_told and not self._has_bars):
+            self._downloads[event.model] = 10 if is_over else min(9, tenth)
+            self.say(_about(job, recognition.fetching(event.model, event.done, event.total)))
 
     def catch_up(self, job: JobView, now: int) -> None:
         """Tell of a job of which some events were missed."""
@@ -144,10 +173,13 @@ class Reporter:
             if tenth > self._tenths.get(job.id, 0):
                 self._tenths[job.id] = tenth
                 self.say(f"{name_of(job.path)}: {tenth * 10} %  {note}".rstrip())
-        elif job.heard:
+        elif job.heard or job.fetching is not None:
             if job.id not in self._tasks:
                 self._tasks[job.id] = self._bars.add_task(name_of(job.path), total=1.0, note="")
-            self._bars.update(self._tasks[job.id], completed=job.fraction, note=note)
+            done = job.fraction
+            if (fetch := job.fetching) is not None and not job.running:
+                done, note = share_fetched(job) or 0.0, recognition.fetching(fetch.model, fetch.done, fetch.total)
+            self._bars.update(self._tasks[job.id], completed=done, note=note)
 
     def conclude(self, job: JobView) -> None:
         """What became of a job."""

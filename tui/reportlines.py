@@ -11,11 +11,12 @@ from engine.timeline import Spans, length
 from tui import glyphs
 from tui.lines import BLANK, Line, Run, StyleName, line
 from tui.memorygraph import memory_graph
+from tui.reportfound import found_lines
+from tui.reportparts import LABEL, label, row
+from tui.statewords import state_words
 from tui.text import clock, count, name_of, pad, percent, plain, size, stretch, time_of_day, times_realtime, took
-from tui.wording import failure_word, media_words, parameters, state_words
+from tui.wording import LOADING, failure_word, media_words, parameters
 
-LABEL = 14
-"""Cells for the words at the left."""
 OTHERS = 12
 """So many stretches of one kind are listed at most."""
 
@@ -25,6 +26,7 @@ def report_lines(report: Report, width: int, *, ascii_only: bool = False) -> lis
     blocks = (
         _file(report),
         _outcome(report),
+        found_lines(report, width),
         _stages(report),
         _recipes(report),
         _attempts(report),
@@ -45,9 +47,9 @@ def report_lines(report: Report, width: int, *, ascii_only: bool = False) -> lis
 
 def _file(report: Report) -> list[Line]:
     lines = [line(Run(f"job {report.job}  ", "dim"), Run(name_of(report.path), "strong"))]
-    lines.append(_row("file", f"{plain(report.path)} ({size(report.size)})"))
+    lines.append(row("file", f"{plain(report.path)} ({size(report.size)})"))
     if report.probed is not None:
-        lines.append(_row("sound", media_words(report.probed)))
+        lines.append(row("sound", media_words(report.probed)))
     if report.duration:
         share = percent(length(report.speech) / report.duration) if report.heard_all else ""
         text = clock(report.duration)
@@ -55,7 +57,7 @@ def _file(report: Report) -> list[Line]:
             text += f", speech {clock(length(report.speech))} ({share}) in {count(report.windows, 'window')}"
         elif report.heard:
             text += f", listened to up to {clock(report.heard)}"
-        lines.append(_row("length", text))
+        lines.append(row("length", text))
     return lines
 
 
@@ -80,37 +82,37 @@ def _outcome(report: Report) -> list[Line]:
         parts.append(times_realtime(report.speed))
     if report.tally.sittings > 1:
         parts.append(f"in {count(report.tally.sittings, 'sitting')}")
-    lines = [line(_label("state"), Run(f"{sign}{words}", style), Run("".join(f"  {part}" for part in parts), "dim"))]
+    lines = [line(label("state"), Run(f"{sign}{words}", style), Run("".join(f"  {part}" for part in parts), "dim"))]
     if report.tally.added is not None:
         began = report.tally.began
-        lines.append(_row("added", _moment(report.tally.added) + (f", begun {_moment(began)}" if began else "")))
+        lines.append(row("added", _moment(report.tally.added) + (f", begun {_moment(began)}" if began else "")))
     lines += _flaws("gaps", report.gaps, "bad")
     lines += _flaws("doubtful", report.doubtful, "warn")
     lines += _places("no words", report.unheard, "warn")
     lines += _places("second look", report.recovered, "")
-    lines += [line(_label("warning"), Run(plain(warning), "warn")) for warning in report.warnings]
-    lines += [_row("written" if n == 0 else "", plain(path)) for n, path in enumerate(report.outputs)]
+    lines += [line(label("warning"), Run(plain(warning), "warn")) for warning in report.warnings]
+    lines += [row("written" if n == 0 else "", plain(path)) for n, path in enumerate(report.outputs)]
     return lines
 
 
-def _flaws(label: str, flaws: Sequence[Flaw], style: StyleName) -> list[Line]:
+def _flaws(left: str, flaws: Sequence[Flaw], style: StyleName) -> list[Line]:
     lines = [
         line(
-            _label(label if n == 0 else ""),
+            label(left if n == 0 else ""),
             Run(stretch(each.span.start, each.span.end), style),
             f"  {plain(each.reason)}" if each.reason else None,
         )
         for n, each in enumerate(flaws[:OTHERS])
     ]
-    return [*lines, _row("", f"and {len(flaws) - OTHERS} more")] if len(flaws) > OTHERS else lines
+    return [*lines, row("", f"and {len(flaws) - OTHERS} more")] if len(flaws) > OTHERS else lines
 
 
-def _places(label: str, spans: Spans, style: StyleName) -> list[Line]:
+def _places(left: str, spans: Spans, style: StyleName) -> list[Line]:
     if not spans:
         return []
     told = ", ".join(stretch(span.start, span.end) for span in spans[:OTHERS])
     more = f" and {len(spans) - OTHERS} more" if len(spans) > OTHERS else ""
-    return [line(_label(label), Run(f"{clock(length(spans))} of speech", style), f": {told}{more}")]
+    return [line(label(left), Run(f"{clock(length(spans))} of speech", style), f": {told}{more}")]
 
 
 # ---- how it was done
@@ -123,7 +125,7 @@ def _stages(report: Report) -> list[Line]:
         loaded = [each.took_ms for each in loads if each.took_ms is not None]
         workers = ""
         if loads:
-            models = " ".join(dict.fromkeys(plain(each.model) for each in loads)) if stage.name == "transcribe" else ""
+            models = " ".join(dict.fromkeys(plain(each.model) for each in loads)) if stage.name in LOADING else ""
             cost = f"loaded in {took(min(loaded))}" if loaded else "never ready"
             if len(loaded) > 1 and max(loaded) - min(loaded) >= 100:
                 cost = f"loaded in {took(min(loaded))} to {took(max(loaded))}"
@@ -156,8 +158,8 @@ def difference(before: Recipe, after: Recipe) -> str:
 def _recipes(report: Report) -> list[Line]:
     recipes = report.recipes or (report.options.recipe,)
     lines = [
-        _row("recipe" if n == 0 else "", plain(f"{each.backend}, {each.model}, {each.compute_type}, {each.device}, ")
-             + parameters(each) + (f", language {plain(each.language)}" if each.language else "")
+        row("recipe" if n == 0 else "", plain(f"{each.backend}, {each.model}, {each.compute_type}, {each.device}, ")
+             + parameters(each) + "".join(f", {plain(told)}" for told in _asked(each))
              + (f", temperature {each.temperature:g}" if each.temperature else ""))
         for n, each in enumerate(recipes[:OTHERS])
     ]  # fmt: skip
@@ -166,13 +168,21 @@ def _recipes(report: Report) -> list[Line]:
         sign, style = looks[each.kind]
         lines.append(
             line(
-                _label("changes" if n == 0 else ""),
+                label("changes" if n == 0 else ""),
                 Run(f"{time_of_day(each.at, seconds=True)} at {clock(each.place)}  ", "dim"),
                 Run(f"{sign} {difference(each.before, each.recipe)}", style),
                 f"  {plain(each.reason)}",
             )
         )
     return lines
+
+
+def _asked(recipe: Recipe) -> list[str]:
+    """What a recipe asks for beyond a plain transcript."""
+    asked = [f"language {recipe.language}"] if recipe.language else []
+    asked += ["translated into English"] if recipe.task == "translate" else []
+    asked += [f"speech found by {recipe.vad}"] if recipe.vad != "silero" else []
+    return asked + ([f"aligned by {recipe.align}"] if recipe.align else [])
 
 
 def _attempts(report: Report) -> list[Line]:
@@ -225,12 +235,12 @@ def _outcomes(attempt: Attempt) -> tuple[str, StyleName]:
 def _failures(report: Report) -> list[Line]:
     troubles = report.tally.troubles
     if not troubles:
-        return [_row("failures", "none")]
+        return [row("failures", "none")]
     times = Counter((each.kind, each.stage, plain(each.reason)) for each in troubles)
     again = f"{report.tally.retries}× tried again"
-    lines = [line(_label("failures"), f"{len(troubles)}: {kinds(report.failures)}; {again}")]
+    lines = [line(label("failures"), f"{len(troubles)}: {kinds(report.failures)}; {again}")]
     lines += [
-        line(_label(""), Run(f"{number}×  {stage}, {failure_word(kind)}", "warn"), f"  {reason}")
+        line(label(""), Run(f"{number}×  {stage}, {failure_word(kind)}", "warn"), f"  {reason}")
         for (kind, stage, reason), number in times.most_common(OTHERS)
     ]
     return lines
@@ -247,14 +257,14 @@ def _pauses(report: Report) -> list[Line]:
     for n, each in enumerate(report.tally.pauses):
         lasted = "until now" if each.until is None else f"for {took(each.until - each.at)}"
         text = f"{_moment(each.at)}  {each.how} {lasted}"
-        found.append(_row("pauses" if n == 0 else "", text + (f"  {plain(each.reason)}" if each.reason else "")))
+        found.append(row("pauses" if n == 0 else "", text + (f"  {plain(each.reason)}" if each.reason else "")))
     return found
 
 
 def _memory(report: Report) -> list[Line]:
     memory, highest = report.memory, report.memory.highest
     if highest is None:
-        return [_row("memory", "not measured, or so long ago that the samples are gone")]
+        return [row("memory", "not measured, or so long ago that the samples are gone")]
     parts = [f"at most {size(highest.tree)} at {time_of_day(highest.at, seconds=True)}"]
     if memory.budget:
         parts.append(f"{highest.tree / memory.budget:.0%} of the budget of {size(memory.budget)}")
@@ -265,18 +275,10 @@ def _memory(report: Report) -> list[Line]:
     if memory.pressure != "normal":
         parts.append(f"the system's pressure came to {memory.pressure}")
     over = [Run(f"  {glyphs.WARNING} over the budget for {memory.over} s", "bad")] if memory.over else []
-    return [line(_label("memory"), ", ".join(parts), *over)]
+    return [line(label("memory"), ", ".join(parts), *over)]
 
 
 # ---- the parts of a line
-
-
-def _label(text: str) -> Run:
-    return Run(pad(text, LABEL), "dim")
-
-
-def _row(label: str, text: str) -> Line:
-    return line(_label(label), text)
 
 
 def _heading(label: str, rest: str) -> Line:

@@ -12,18 +12,22 @@ from typing import Any
 from engine.api import EngineAPI
 from engine.commands import Add, CommandError, Options
 from engine.home import Home
+from engine.languages import code_of
 from engine.models import ModelMissing
 from engine.settings import Settings, SettingsError, resolve
 from tui.text import plain
 
 
 def options(settings: Settings, asked: Mapping[str, Any]) -> Options:
-    """How files are to be done, by the settings and what the command line asks for.
+    """How files are to be done, by the settings and what the command line asks for; a language may have its name.
 
     Raises:
         SettingsError: a value cannot be.
         ModelMissing: the model is not on this machine and may not be fetched.
     """
+    language = asked.get("language")
+    if isinstance(language, str):
+        asked = {**asked, "language": code_of(language)}
     return resolve(settings, asked)
 
 
@@ -99,10 +103,10 @@ def _is_ascii(settings: Settings) -> bool:
     return not is_utf8() if settings.screen.ascii == "auto" else settings.screen.ascii
 
 
-def _maker(settings: Settings, asked: Mapping[str, Any]) -> Callable[[str], Options]:
-    def make(_: str) -> Options:
+def _maker(settings: Settings, asked: Mapping[str, Any]) -> Callable[[str, Mapping[str, str]], Options]:
+    def make(_: str, special: Mapping[str, str]) -> Options:
         try:
-            return options(settings, asked)
+            return options(settings, {**asked, **special})
         except (SettingsError, ModelMissing) as error:
             raise CommandError(str(error)) from error
 

@@ -60,6 +60,11 @@ def job_status(job: JobView, view: View) -> Status:
 
 
 def _running_word(job: JobView, view: View) -> str:
+    if job.fetching is not None and not job.running:
+        return "fetching"
+    aligner = worker_of("align", view)
+    if aligner is not None and job.options.recipe.align and _is_transcribed(job):
+        return "align" if aligner.ready else "loading"
     if job.running or job.covered_ms > job.covered_before:
         return "transcribe"
     worker = worker_of("transcribe", view)
@@ -96,9 +101,17 @@ def share_done(job: JobView) -> float | None:
     return None if job.is_brief and not isinstance(job.state, Done) else job.fraction
 
 
+def share_fetched(job: JobView) -> float | None:
+    """How much of the model that is being fetched for the job is there, 0 to 1; None where that is not known."""
+    if job.fetching is None or job.fetching.total <= 0:
+        return None
+    return max(0.0, min(1.0, job.fetching.done / job.fetching.total))
+
+
 def stages(job: JobView, view: View, now: int) -> tuple[StageStatus, ...]:
     """The stages of a job in the order of the data's flow."""
-    return (_listen(job, view, now), _transcribe(job, view, now), _write(job, now))
+    aligned = (_align(job, view, now),) if job.options.recipe.align else ()
+    return (_listen(job, view, now), _transcribe(job, view, now), *aligned, _write(job, now))
 
 
 def _resting(job: JobView, *, was_at_it: bool) -> Status:
@@ -125,7 +138,8 @@ def _active(job: JobView, stage: StageName, view: View) -> Status:
         return Status("pausing", glyphs.PAUSED, "warn")
     worker = worker_of(stage, view)
     if worker is not None and not worker.ready:
-        return Status("loading", glyphs.RUNNING, "active")
+        is_fetching = job.fetching is not None and job.fetching.worker == worker.id
+        return Status("fetching" if is_fetching else "loading", glyphs.RUNNING, "active")
     return Status("running", glyphs.RUNNING, "active")
 
 
@@ -149,16 +163,37 @@ def _transcribe(job: JobView, view: View, now: int) -> StageStatus:
         until = job.worked(now) - (job.wrote_ms or 0)
         if isinstance(job.state, Writing):
             until = job.worked_ms
+        if job.aligning_from is not None:
+            until = job.aligning_from
         took = max(0, until - job.transcribing_from)
     if is_through:
         status = _DONE if not job.gaps else Status("gaps", glyphs.WARNING, "bad")
     elif isinstance(job.state, Running | Pausing) and (job.running or worker_of("transcribe", view) is not None):
         status = _active(job, "transcribe", view)
+        if status.word == "fetching":
+            fraction = share_fetched(job)
     else:
         has_begun = settled > 0 or bool(job.running) or job.is_brief
         was_at_it = has_begun or (isinstance(job.state, Failed) and job.heard_all)
         status = _resting(job, was_at_it=was_at_it)
     return StageStatus("transcribe", status, fraction, took)
+
+
+def _align(job: JobView, view: View, now: int) -> StageStatus:
+    took = None
+    if job.aligning_from is not None:
+        until = job.worked_ms if isinstance(job.state, Writing) else job.worked(now) - (job.wrote_ms or 0)
+        took = max(0, until - job.aligning_from)
+    if isinstance(job.state, Writing | Done):
+        return StageStatus("align", _DONE, 1.0, took)
+    fraction: float | None = min(1.0, length(job.aligned) / job.covered_ms) if job.covered_ms else 0.0
+    if isinstance(job.state, Running | Pausing) and _is_transcribed(job) and worker_of("align", view) is not None:
+        status = _active(job, "align", view)
+        if status.word == "fetching":
+            fraction = share_fetched(job)
+    else:
+        status = _resting(job, was_at_it=_is_transcribed(job) and not _is_aligned(job))
+    return StageStatus("align", status, fraction, took)
 
 
 def _write(job: JobView, now: int) -> StageStatus:
@@ -168,8 +203,14 @@ def _write(job: JobView, now: int) -> StageStatus:
         case Done():
             return StageStatus("write", _DONE, None, job.wrote_ms)
         case _:
-            return StageStatus("write", _resting(job, was_at_it=_is_transcribed(job)), None, None)
+            was_at_it = _is_transcribed(job) and _is_aligned(job)
+            return StageStatus("write", _resting(job, was_at_it=was_at_it), None, None)
 
 
 def _is_transcribed(job: JobView) -> bool:
     return job.heard_all and not job.is_brief and job.covered_ms + length(job.gaps) >= job.to_cover_ms
+
+
+def _is_aligned(job: JobView) -> bool:
+    """Whether nothing is left to align, as far as that can be told: windows without words never are."""
+    return not job.options.recipe.align or length(job.aligned) >= job.covered_ms

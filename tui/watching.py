@@ -19,8 +19,8 @@ from engine.settings.groups import Watch
 from engine.states import ENDED, Cancelled, Done, Failed, Stopped
 from engine.view import JobView, View
 from engine.watching.watcher import FolderClosed, FolderLost, Found, Held, PassedOver, Report, Watcher, sentence
+from tui.statewords import state_words
 from tui.text import name_of, plain
-from tui.wording import state_words
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 """Exit statuses, as the command line promises them."""

@@ -1,55 +1,24 @@
 """What every event says to the user, in one line; the only place where events become words."""
 
 from collections.abc import Callable
-from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
 from engine import events as ev
+from engine.languages import language_name
 from engine.messages import Probed
 from engine.recipe import FailureKind, Recipe
-from engine.states import (
-    Cancelled,
-    Done,
-    Failed,
-    Frozen,
-    JobState,
-    Paused,
-    Pausing,
-    Queued,
-    Running,
-    Stopped,
-    Writing,
-)
-from tui import glyphs
-from tui.lines import StyleName
+from engine.states import Queued
+from tui import recognition
+from tui.severity import Severity, Wording
+from tui.statewords import state_wording
 from tui.text import chunk_length, clock, count, name_of, plain, size, stretch, took
 
-
-class Severity(StrEnum):
-    """How much an event should stand out."""
-
-    QUIET = "quiet"
-    INFO = "info"
-    GOOD = "good"
-    WARNING = "warning"
-    ERROR = "error"
+TOLD = 3
+"""So many corrections of a batch are told one by one; the report tells all."""
 
 
-LOOKS: dict[Severity, tuple[str, StyleName]] = {
-    Severity.QUIET: (glyphs.WAITING, "dim"),
-    Severity.INFO: (" ", ""),
-    Severity.GOOD: (glyphs.OK, "good"),
-    Severity.WARNING: (glyphs.WARNING, "warn"),
-    Severity.ERROR: (glyphs.FAILED, "bad"),
-}
-"""The sign and the style of each severity."""
-
-
-class Wording(NamedTuple):
-    """An event in words."""
-
-    text: str
-    severity: Severity = Severity.INFO
+LOADING: tuple[ev.StageName, ...] = ("transcribe", "align")
+"""The stages whose workers load a model that has a name."""
 
 
 _FAILURES = {
@@ -73,11 +42,6 @@ def wording(event: ev.Event) -> Wording:
     """The event in one clear line, made safe for a terminal."""
     said = _WORDINGS[type(event)](event)
     return Wording(plain(said.text), said.severity)
-
-
-def state_words(state: JobState) -> str:
-    """What a job is doing, made safe for a terminal."""
-    return plain(_state(state).text)
 
 
 def failure_word(kind: str) -> str:
@@ -105,7 +69,7 @@ def _job_added(event: ev.JobAdded) -> Wording:
     what = f"{size(event.size)}, {clock(known)}" if known else size(event.size)
     if isinstance(event.state, Queued) and not (event.progress.heard or event.progress.worked_ms):
         return Wording(f"queued ({what})")
-    return Wording(f"on the list from before ({what}): {_state(event.state).text}", Severity.QUIET)
+    return Wording(f"on the list from before ({what}): {state_wording(event.state).text}", Severity.QUIET)
 
 
 def _job_removed(event: ev.JobRemoved) -> Wording:
@@ -138,39 +102,7 @@ def _channels(number: int) -> str:
 
 
 def _job_changed(event: ev.JobChanged) -> Wording:
-    return _state(event.state)
-
-
-def _state(state: JobState) -> Wording:
-    match state:
-        case Queued():
-            return Wording("waiting in the queue", Severity.QUIET)
-        case Stopped():
-            return Wording("left unfinished; it goes on once it is resumed")
-        case Running():
-            return Wording("running")
-        case Pausing(how=how, reason=reason):
-            text = f"{'parking' if how == 'parked' else 'pausing'} after the batches under way"
-            if reason:
-                return Wording(f"{text}: {reason.rstrip('. ')}", Severity.WARNING)
-            return Wording(text)
-        case Paused(how=how, reason=reason):
-            word = "parked, its memory given back" if how == "parked" else "paused"
-            if reason:
-                return Wording(f"{word}: {reason.rstrip('. ')}; it goes on by itself", Severity.WARNING)
-            return Wording(word)
-        case Frozen():
-            return Wording("frozen in mid-batch; its memory stays")
-        case Writing():
-            return Wording("all transcribed, writing the files", Severity.QUIET)
-        case Done(gaps=0):
-            return Wording("done", Severity.GOOD)
-        case Done(gaps=gaps):
-            return Wording(f"done, with gaps of {clock(gaps)}", Severity.WARNING)
-        case Failed(error=error):
-            return Wording(f"failed: {error}", Severity.ERROR)
-        case Cancelled():
-            return Wording("cancelled")
+    return state_wording(event.state)
 
 
 def _queue_ordered(event: ev.QueueOrdered) -> Wording:
@@ -178,7 +110,7 @@ def _queue_ordered(event: ev.QueueOrdered) -> Wording:
 
 
 def _worker_started(event: ev.WorkerStarted) -> Wording:
-    loads = f", loading {event.model}" if event.stage == "transcribe" else ""
+    loads = f", loading {event.model}" if event.stage in LOADING and event.model != "auto" else ""
     return Wording(f"worker {event.worker} started to {event.stage}{loads}", Severity.QUIET)
 
 
@@ -188,6 +120,30 @@ def _worker_ready(event: ev.WorkerReady) -> Wording:
 
 def _worker_ended(event: ev.WorkerEnded) -> Wording:
     return Wording(f"worker {event.worker} ended: {event.reason}", Severity.QUIET)
+
+
+def _model_fetched(event: ev.ModelFetched) -> Wording:
+    is_at_an_end = event.done <= 0 or recognition.is_fetched(event.done, event.total)
+    severity = Severity.INFO if is_at_an_end else Severity.QUIET
+    return Wording(recognition.fetching(event.model, event.done, event.total), severity)
+
+
+def _language_found(event: ev.LanguageFound) -> Wording:
+    vote = recognition.vote(event.language, event.votes)
+    return Wording(f"the language is {language_name(event.language)}" + (f" ({vote})" if vote else ""))
+
+
+def _words_aligned(event: ev.WordsAligned) -> Wording:
+    if event.reason:
+        return Wording(f"words at {_spans(event.spans)} keep the recogniser's times: {event.reason.rstrip('. ')}")
+    return Wording(f"words at {_spans(event.spans)} aligned in {took(event.took_ms)}", Severity.QUIET)
+
+
+def _terms_corrected(event: ev.TermsCorrected) -> Wording:
+    first = event.corrections[:TOLD]
+    told = ", ".join(f"{recognition.change(each)} at {clock(each.at)}" for each in first)
+    more = f" and {len(event.corrections) - len(first)} more" if len(event.corrections) > len(first) else ""
+    return Wording(f"put right by the terms: {told or 'nothing'}{more}")
 
 
 def _speech_heard(event: ev.SpeechHeard) -> Wording:
@@ -303,6 +259,8 @@ _WORDINGS: dict[type[Any], Callable[[Any], Wording]] = {
     ev.WorkerStarted: _worker_started,
     ev.WorkerReady: _worker_ready,
     ev.WorkerEnded: _worker_ended,
+    ev.ModelFetched: _model_fetched,
+    ev.LanguageFound: _language_found,
     ev.SpeechHeard: _speech_heard,
     ev.ChunkStarted: _chunk_started,
     ev.BatchStarted: _batch_started,
@@ -314,6 +272,8 @@ _WORDINGS: dict[type[Any], Callable[[Any], Wording]] = {
     ev.GapLeft: _gap_left,
     ev.TextDoubted: _text_doubted,
     ev.SpeechAudited: _speech_audited,
+    ev.WordsAligned: _words_aligned,
+    ev.TermsCorrected: _terms_corrected,
     ev.Notice: _notice,
     ev.Warning: _warning,
     ev.Written: _written,

@@ -94,7 +94,7 @@ def _fits(work: Work, first: Work) -> bool:
 
 
 def _together(taken: list[tuple[Work, Span]]) -> Work:
-    """One work of spans that were taken from several, with the speech in them."""
+    """One work of spans that were taken from several, with the speech in them, and the texts of those that have any."""
     first = taken[0][0]
     works = {id(work): work for work, _ in taken}.values()
     spans = tuple(span for _, span in taken)
@@ -104,4 +104,8 @@ def _together(taken: list[tuple[Work, Span]]) -> Work:
         for each in work.speech
         if any(each.start < span.end and span.start < each.end for span in spans)
     }
-    return msgspec.structs.replace(first, spans=spans, speech=tuple(sorted(speech, key=lambda each: each.start)))
+    said = {span: text for work in works for span, text in zip(work.spans, work.texts, strict=False)}
+    texts = tuple(said[span] for span in spans if span in said)
+    return msgspec.structs.replace(
+        first, spans=spans, texts=texts, speech=tuple(sorted(speech, key=lambda each: each.start))
+    )

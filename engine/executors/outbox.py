@@ -7,11 +7,12 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
 from engine import devices
+from engine.executors.crew import Mate, together
 from engine.messages import Heartbeat, Up
 
 HEARTBEAT = 1.0
@@ -39,17 +40,23 @@ class Outbox:
                 os._exit(0)
 
 
-def beat(out: Outbox) -> None:
-    """Give signs of life for ever: regularly, and at once when the memory rises."""
+def beat(out: Outbox, mates: Iterable[Mate] = ()) -> None:
+    """Give signs of life for ever: regularly, and at once when the memory rises.
+
+    Args:
+        out: where to say them.
+        mates: processes whose memory counts as this one's; there may be more of them later.
+    """
     held, most = memory_readers()
     told, peak, at = 0, 0, 0.0
     while True:
         # A lack of memory is told by the lanes, and must not look like a hang.
         with contextlib.suppress(MemoryError):
-            memory, now = held(), time.monotonic()
+            own, now = held(), time.monotonic()
+            memory = own + sum(mate.heartbeat.memory for mate in mates)
             if now - at >= HEARTBEAT or memory - told > RISE:
-                peak = max(peak, memory, most())
-                out.say(Heartbeat(peak, devices.memory(), memory))
+                peak = max(peak, own, most())
+                out.say(together(Heartbeat(peak, devices.memory(), own, devices.peak()), mates))
                 told, at = memory, now
         time.sleep(GLANCE)
 

@@ -1,5 +1,8 @@
 """The main of a worker process: lanes that take spans from a feed, run the stage over them, and report.
 
+Lanes share the stage, and so its weights. Where the stage says that they cannot, each but the first has a process of
+its own (``crew``).
+
 Whatever a library prints goes to the log; engine and worker speak over a socket of their own. When the engine is
 gone the socket ends, and so does the worker, whatever it is doing.
 """
@@ -20,13 +23,16 @@ from collections.abc import Iterator
 import msgspec
 
 from engine import devices
+from engine.executors.crew import Mate, Relayed
 from engine.executors.feed import Feed
 from engine.executors.outbox import Outbox, beat
-from engine.messages import Batch, Down, Drop, Failed, Finding, Finished, Lanes, Load, Loaded, Release, Run
+from engine.messages import Batch, Down, Drop, Failed, Fetching, Finding, Finished, Lanes, Load, Loaded, Release, Run
+from engine.models import progress
 from engine.recipe import FailureKind
+from engine.redact import Redacting, redacted
 from engine.stages.base import AudioLost, DiskFull, Stage, StageError, UnusableInput
 
-OUT_OF_MEMORY = ("out of memory", "cannot allocate memory", "bad_alloc", "insufficient memory")
+OUT_OF_MEMORY = ("out of memory", "cannot allocate memory", "bad_alloc", "insufficient memory", "unable to allocate")
 """How libraries word a lack of memory when they raise something else than MemoryError."""
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 """The system's errors for a disk that is full, or of which no more may be used."""
@@ -70,7 +76,9 @@ def work_lane(stage: Stage, feed: Feed, out: Outbox) -> None:
 
 def judge(error: BaseException) -> tuple[FailureKind, str]:
     """What kind of failure an exception is, and in one sentence why."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = redacted(" ".join(str(error).split())) or type(error).__name__
+    if isinstance(error, Relayed):
+        return error.kind, error.reason
     if isinstance(error, UnusableInput):
         return FailureKind.UNUSABLE, text
     if isinstance(error, AudioLost):
@@ -91,28 +99,96 @@ def _lacks_room(error: BaseException | None) -> bool:
 
 
 def _print(error: BaseException) -> None:
+    if isinstance(error, Relayed):
+        return  # it was printed where it was raised
     # The log may lie on the very disk that is full.
     with contextlib.suppress(OSError, ValueError):
         traceback.print_exception(error)
 
 
-def load(message: Load, out: Outbox) -> Stage:
-    """Import the stage and load its model; a failure is reported and ends the worker."""
+def load(message: Load, out: Outbox) -> tuple[Stage, bool]:
+    """Import the stage and load its model; a failure is reported and ends the worker.
+
+    Returns:
+        The stage, and whether lanes may share it.
+    """
     began = time.monotonic()
     module, _, name = message.stage.partition(":")
     devices.prepare()
+    progress.listen(lambda model, done, total: out.say(Fetching(model, done, total)))
     try:
-        stage: Stage = getattr(importlib.import_module(module), name)(message.recipe)
+        kind: type[Stage] = getattr(importlib.import_module(module), name)
+        if not callable(kind):
+            raise AttributeError(f"{name} is no class")
+        is_shareable = getattr(kind, "is_shareable", True)
+        stage = kind(message.recipe if is_shareable else msgspec.structs.replace(message.recipe, parallel=1))
     except BaseException as error:  # an exit, too: the process would live on with nobody at work
-        kind, reason = judge(error)
+        failure, reason = judge(error)
         if isinstance(error, ImportError | AttributeError):
-            kind, reason = FailureKind.UNUSABLE, f"The stage {message.stage} cannot be loaded: {error}."
-        out.say(Failed(0, (), kind, reason))
+            failure, reason = FailureKind.UNUSABLE, redacted(f"The stage {message.stage} cannot be loaded: {error}.")
+        out.say(Failed(0, (), failure, reason))
         _print(error)
         os._exit(0)
     devices.limit()
     out.say(Loaded(round((time.monotonic() - began) * 1000)))
-    return stage
+    return stage, is_shareable
+
+
+def serve(message: Load, feed: Feed, out: Outbox, mates: list[Mate]) -> None:
+    """Load, work in as many lanes as are asked for until the feed is closed, and end the process.
+
+    Args:
+        message: what to load.
+        feed: where the work comes from.
+        out: where to report.
+        mates: filled with the processes of the lanes that have their own.
+    """
+    stage, is_shareable = load(message, out)
+    lanes = [threading.Thread(target=work_lane, args=(stage, feed, out))]
+    if is_shareable:
+        lanes += [threading.Thread(target=work_lane, args=(stage, feed, out)) for _ in range(message.lanes - 1)]
+    for lane in lanes:
+        lane.start()
+    # Only now: the first may have downloaded the weights, or made them over.
+    below = [] if is_shareable else _sign_on(message, feed, out, mates)
+    for lane in lanes:
+        lane.join()
+    for lane, mate in below:
+        if mate.is_ready.is_set():
+            lane.join()
+    # The interpreter's own end would wait for libraries' threads, and for mates that load.
+    os._exit(0)
+
+
+def _sign_on(message: Load, feed: Feed, out: Outbox, mates: list[Mate]) -> list[tuple[threading.Thread, Mate]]:
+    """Start a process and a lane for each lane but the first; a failure to is reported and ends the worker."""
+    lanes: list[tuple[threading.Thread, Mate]] = []
+    try:
+        for _ in range(message.lanes - 1):
+            mate = Mate(msgspec.structs.replace(message, lanes=1), out.say)
+            lane = threading.Thread(target=_work_below, args=(mate, feed, out))
+            lane.start()
+            mates.append(mate)
+            lanes.append((lane, mate))
+    except (OSError, RuntimeError) as error:  # no room for a process, or for a thread
+        _give_up(feed, out, error)
+    return lanes
+
+
+def _work_below(mate: Mate, feed: Feed, out: Outbox) -> None:
+    try:
+        mate.wait()
+    except Relayed as error:
+        _give_up(feed, out, error)
+    else:
+        work_lane(mate, feed, out)
+
+
+def _give_up(feed: Feed, out: Outbox, error: Exception) -> None:
+    """Report that not all lanes could be made ready, and end after the batches under way."""
+    out.say(Failed(0, (), *judge(error)))
+    _print(error)
+    feed.close()
 
 
 def _die_with_parent() -> None:
@@ -126,6 +202,7 @@ def _die_with_parent() -> None:
 def main() -> None:
     """Serve one engine until it says Release or is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.stdout, sys.stderr = Redacting(sys.stdout), Redacting(sys.stderr)
     if sys.platform == "linux":
         _die_with_parent()
     connection = socket.socket(fileno=int(sys.argv[1]))
@@ -137,20 +214,10 @@ def main() -> None:
     first = _to_down(line)
     if not isinstance(first, Load):
         raise SystemExit("a worker is first told what to load")
-    threading.Thread(target=beat, args=(out,), daemon=True).start()
+    mates: list[Mate] = []
+    threading.Thread(target=beat, args=(out, mates), daemon=True).start()
     feed = Feed(first.lanes)
-
-    def serve() -> None:
-        stage = load(first, out)
-        lanes = [threading.Thread(target=work_lane, args=(stage, feed, out)) for _ in range(first.lanes)]
-        for lane in lanes:
-            lane.start()
-        for lane in lanes:
-            lane.join()
-        # The interpreter's own end would wait for libraries' threads.
-        os._exit(0)
-
-    threading.Thread(target=serve, daemon=True).start()
+    threading.Thread(target=serve, args=(first, feed, out, mates), daemon=True).start()
     for line in lines:
         match _to_down(line):
             case Run(work=work):

@@ -3,9 +3,11 @@
 import random
 from collections.abc import Iterable
 
+import msgspec
+
 from engine import events as ev
 from engine.ladder import Limits, stand_ins
-from engine.machine.holdings import AT_WORK, WORKING, Attempt, Job, Pace, Worker
+from engine.machine.holdings import AT_WORK, LATER, WORKING, Attempt, Job, Later, Pace, Worker
 from engine.machine.stimuli import (
     CleanUp,
     FreezeWorker,
@@ -141,6 +143,10 @@ class Core:
         job.pending.clear()
         job.sent.clear()
         job.covered.clear()
+        job.wordless.clear()
+        job.later = {stage: Later() for stage in LATER}
+        job.samples = ()
+        job.heard_terms.clear()
         job.gaps.clear()
         job.speech.clear()
         job.suspects.clear()
@@ -231,6 +237,7 @@ class Core:
     def excuse(self, worker: Worker, length: int) -> None:
         """Time in which a worker could not have worked does not count."""
         worker.started_at = self._later(worker.started_at, length)
+        worker.loading_since = self._later(worker.loading_since, length)
         worker.asked_at = self._later(worker.asked_at, length)
         worker.idle_since = self._later(worker.idle_since, length)
         if worker.heard_at is not None:
@@ -252,7 +259,9 @@ class Core:
 
     def limits(self, job: Job) -> Limits:
         """What decisions about a job have to respect."""
-        return Limits(retries=self.policy.retries, models=stand_ins(job.options.recipe, self.policy.models))
+        wanted = msgspec.structs.replace(job.options.recipe, language=job.options.recipe.language or job.language)
+        models = stand_ins(wanted, self.policy.models.get(wanted.backend, ()))
+        return Limits(retries=self.policy.retries, models=models)
 
     def write_partial(self, job: Job, now: int) -> None:
         """Write the partial files, unless that is under way or was done a moment ago; then remember it."""
@@ -267,6 +276,10 @@ class Core:
         job.duration, job.heard, job.heard_all = progress.duration, progress.heard, progress.heard_all
         job.checkpoint, job.worked_ms = progress.checkpoint, progress.worked_ms
         job.covered = set(progress.covered)
+        job.wordless = job.covered.intersection(progress.wordless)
+        job.later = {stage: Later() for stage in LATER}
+        job.later["align"].done = job.covered.intersection(progress.aligned) - job.wordless
+        job.language, job.samples = progress.language, ()
         job.gaps = set(progress.gaps)
         done = job.covered | job.gaps
         job.pending = [window for window in progress.windows if window not in done]

@@ -2,9 +2,9 @@
 
 from engine import events as ev
 from engine.ladder import lighter
-from engine.machine import resting, suspects, tries
+from engine.machine import later, resting, suspects, tries
 from engine.machine.core import Core
-from engine.machine.holdings import Job, Worker
+from engine.machine.holdings import LATER, Job, Worker
 from engine.machine.stimuli import WorkerGone
 from engine.recipe import Failure, FailureKind, Recipe
 from engine.states import ENDED, Failed, Frozen, Running, Writing
@@ -18,22 +18,37 @@ def worker_gone(core: Core, stimulus: WorkerGone, now: int) -> None:
         return
     failure = worker.doom or Failure(stimulus.kind, stimulus.reason)
     is_expected = worker.is_ending and worker.doom is None
-    core.tell(ev.WorkerEnded(worker.id, worker.retiring or ("no longer needed" if is_expected else failure.reason)))
+    core.tell(ev.WorkerEnded(worker.id, worker.retiring or (resting.UNWANTED if is_expected else failure.reason)))
     job = core.jobs.get(worker.job)
     if job is None:
         return
-    tries.give_back(core, job, tuple(worker.queued), now, "the worker ended")
+    give_back(core, worker, job, tuple(worker.queued), now, "the worker ended")
     begun = tuple(sorted(worker.begun))
     if core.is_closing or worker.is_parked:
         # Ended in impatience, or to get its memory back: nobody is to blame.
-        tries.give_back(core, job, begun, now, "the engine ended" if core.is_closing else resting.PARKED)
+        give_back(core, worker, job, begun, now, "the engine ended" if core.is_closing else resting.PARKED)
         return
     if is_expected and not begun:
         return
-    if worker.stage == "transcribe" and begun:
-        suspects.windows_failed(core, job, Failure(failure.kind, failure.reason, begun), now)
+    if worker.stage != "listen" and begun:
+        _windows_failed(core, worker, job, Failure(failure.kind, failure.reason, begun), now)
     elif not is_expected and isinstance(job.state, Running | Frozen):
         _load_failed(core, worker, job, failure, now)
+
+
+def give_back(core: Core, worker: Worker, job: Job, spans: tuple[Span, ...], now: int, reason: str) -> None:
+    """Take windows back from a worker with nobody to blame."""
+    if worker.stage in LATER:
+        later.give_back(job, worker.stage, spans)
+    else:
+        tries.give_back(core, job, spans, now, reason)
+
+
+def _windows_failed(core: Core, worker: Worker, job: Job, failure: Failure, now: int) -> None:
+    if worker.stage in LATER:
+        later.windows_failed(core, job, worker.stage, failure, now)
+    else:
+        suspects.windows_failed(core, job, failure, now)
 
 
 def stage_failed(core: Core, worker: Worker, job: Job | None, failure: Failure, now: int) -> None:
@@ -48,18 +63,18 @@ def stage_failed(core: Core, worker: Worker, job: Job | None, failure: Failure, 
     if job is None:
         return
     if failure.kind is FailureKind.FULL:
-        _disk_full(core, job, failure, now)
-    elif worker.stage == "transcribe" and failure.kind is FailureKind.AUDIO:
+        _disk_full(core, worker, job, failure, now)
+    elif worker.stage != "listen" and failure.kind is FailureKind.AUDIO:
         _audio_lost(core, worker, job, failure, now)
-    elif worker.stage == "transcribe" and failure.spans and failure.kind is not FailureKind.UNUSABLE:
-        suspects.windows_failed(core, job, failure, now)
+    elif worker.stage != "listen" and failure.spans and failure.kind is not FailureKind.UNUSABLE:
+        _windows_failed(core, worker, job, failure, now)
     else:
         _load_failed(core, worker, job, failure, now)
 
 
-def _disk_full(core: Core, job: Job, failure: Failure, now: int) -> None:
+def _disk_full(core: Core, worker: Worker, job: Job, failure: Failure, now: int) -> None:
     """Nobody is to blame: the job waits for room."""
-    tries.give_back(core, job, failure.spans, now, failure.reason)
+    give_back(core, worker, job, failure.spans, now, failure.reason)
     tries.wait_for_room(core, job, now)
     if isinstance(job.state, Running):
         resting.hold(core, job, now, reason=failure.reason)
@@ -71,12 +86,12 @@ def _audio_lost(core: Core, worker: Worker, job: Job, failure: Failure, now: int
     Windows that find no audio even so come under suspicion.
     """
     if job.missing_audio.issuperset(failure.spans):
-        suspects.windows_failed(core, job, Failure(FailureKind.ERROR, failure.reason, failure.spans), now)
-        if isinstance(job.state, ENDED) or not (job.pending or job.sent):
+        _windows_failed(core, worker, job, Failure(FailureKind.ERROR, failure.reason, failure.spans), now)
+        if isinstance(job.state, ENDED) or not (job.pending or job.sent or later.due(job)):
             return
     else:
         job.missing_audio.update(failure.spans)
-        tries.give_back(core, job, failure.spans, now, failure.reason)
+        give_back(core, worker, job, failure.spans, now, failure.reason)
     core.take_back(worker)
     if not job.audio_ready:
         return
@@ -104,6 +119,9 @@ def whole_stage_failed(
     """Listening, or loading a model, failed."""
     if isinstance(job.state, (Writing, *ENDED)):
         return  # the stage is not needed any more
+    if stage in LATER:
+        later.stage_failed(core, job, stage, failure, now if began is None else began, now)
+        return
     tried = job.stage_failures[stage] = job.stage_failures.get(stage, 0) + 1
     tries.record_failure(core, job, stage, failure, now if began is None else began, now)
     following = None
@@ -157,3 +175,5 @@ def _cut_off(core: Core, job: Job, failure: Failure, now: int) -> None:
         job.pending.clear()
         job.suspects.clear()
     tries.leave_gaps(core, job, lost, failure.reason)
+    while not job.audio_ready and (stage := later.due(job)) is not None:
+        later.give_up(core, job, stage, failure.reason, now)

@@ -2,18 +2,16 @@
 
 from engine import events as ev
 from engine.ladder import decide, heavier
-from engine.machine import resting
+from engine.machine import handing, resting
 from engine.machine.core import Core
 from engine.machine.holdings import Job, Worker
 from engine.machine.stimuli import DiskRead, MemoryRead
-from engine.memory import HARD, MB, SOFT, fit
+from engine.memory import HARD, MB, SOFT, estimate_align, estimate_listen, fit
 from engine.recipe import Failure, FailureKind, Recipe
 from engine.states import Running
 
-LISTENER = 80 * MB
-"""What listening takes, measured; it does not depend on the file."""
 LEAKS = 2
-"""A listener that takes so many times as much is at fault itself."""
+"""A listener that takes so many times as much as expected is at fault itself."""
 ENGINE = 60 * MB
 """What the engine takes, before it is measured."""
 SWAP_GROWTH = 512 * MB
@@ -51,6 +49,11 @@ def memory_read(core: Core, stimulus: MemoryRead, now: int) -> None:
 def note(core: Core, worker: Worker, held: int) -> None:
     """A worker holds so many bytes now."""
     worker.memory = held
+    held_once(core, worker, held)
+
+
+def held_once(core: Core, worker: Worker, held: int) -> None:
+    """A worker held so many bytes at some moment: what it is at takes as much."""
     job = core.jobs.get(worker.job)
     if worker.stage != "transcribe" or job is None:
         return
@@ -82,14 +85,16 @@ def govern(core: Core, tree: int, now: int) -> None:
 
 
 def _greediest(core: Core, job: Job) -> Worker | None:
-    """The job's worker that takes too much when all together do: the transcriber, unless the listener leaks."""
+    """The job's worker that takes too much when all together do: the one with a model, unless the listener leaks."""
     mine = [each for each in core.workers.values() if each.job == job.id]
-    listener = next((each for each in mine if each.stage == "listen" and each.memory > LEAKS * LISTENER), None)
-    transcriber = next((each for each in mine if each.stage == "transcribe"), None)
-    if listener is None or transcriber is None:
-        return listener or transcriber
-    leaked, grown = listener.memory - LISTENER, transcriber.memory - core.memory.predict(job.recipe)
-    return listener if leaked > grown else transcriber
+    usual = estimate_listen(job.recipe)
+    listener = next((each for each in mine if each.stage == "listen" and each.memory > LEAKS * usual), None)
+    model = next((each for each in mine if each.stage != "listen"), None)
+    if listener is None or model is None:
+        return listener or model
+    recipe = handing.spoken(job, job.recipe)
+    expected = estimate_align(recipe) if model.stage == "align" else core.memory.predict(recipe)
+    return listener if listener.memory - usual > model.memory - expected else model
 
 
 def _watch_pressure(core: Core, stimulus: MemoryRead, now: int) -> None:
@@ -116,9 +121,9 @@ def _watch_pressure(core: Core, stimulus: MemoryRead, now: int) -> None:
 def _ease(core: Core, job: Job, why: str, now: int, *, bars: bool = False) -> None:
     """The next batch runs one rung lighter, unless the last easing has yet to show.
 
-    With ``bars`` the recipe is at fault, and is not climbed to again.
+    With ``bars`` the recipe is at fault, and is not climbed to again. Once all is transcribed no recipe matters.
     """
-    if core.settling or now - core.settled_at < SETTLE_MS:
+    if core.settling or now - core.settled_at < SETTLE_MS or job.is_transcribed:
         return
     below = _lighter(core, job, job.recipe)
     if bars:
@@ -164,8 +169,9 @@ def admit(core: Core, job: Job) -> None:
     if not core.budget or job.admitted == job.recipe:
         return
     free = room(core, core.worker("transcribe"))
-    if job.recipe.parallel == 1 and not job.heard_all:
-        free -= LISTENER  # with more lanes, one of them waits while there is a listener
+    if not job.heard_all:
+        # With more lanes one of them waits while there is a listener, and leaves it as much as Silero takes.
+        free -= estimate_listen(job.recipe) - (0 if job.recipe.parallel == 1 else estimate_listen(Recipe()))
     recipe = fit(job.recipe, free, core.memory, barred=frozenset(job.barred))
     job.admitted = recipe
     wanted, needs = core.memory.predict(job.recipe), core.memory.predict(recipe)
@@ -180,6 +186,19 @@ def admit(core: Core, job: Job) -> None:
             ev.Warning(
                 job.id,
                 f"The model {recipe.model} is expected to take {in_mb(needs)}, and the memory budget of "
+                f"{in_mb(core.budget)} leaves {in_mb(max(0, free))}: it may have to be given up.",
+            )
+        )
+
+
+def admit_later(core: Core, job: Job) -> None:
+    """Tell when the align stage is not expected to fit; it is tried all the same, as it may be a small model."""
+    free, needs = room(core, None), estimate_align(handing.spoken(job, job.recipe))
+    if core.budget and free + round(core.budget * (HARD - SOFT)) < needs:
+        core.tell(
+            ev.Warning(
+                job.id,
+                f"Aligning the words is expected to take {in_mb(needs)}, and the memory budget of "
                 f"{in_mb(core.budget)} leaves {in_mb(max(0, free))}: it may have to be given up.",
             )
         )

@@ -14,6 +14,8 @@ from engine.recipe import Failure, Recipe
 from engine.states import Frozen, JobState, Pausing, Running, Writing
 from engine.timeline import Span
 
+LATER: tuple[ev.StageName, ...] = ("align",)
+"""The stages that work on what was transcribed, in the order of their turns."""
 AT_WORK = (Running, Pausing, Frozen, Writing)
 """The states of which at most one job is in."""
 WORKING = (Running, Pausing, Writing)
@@ -53,6 +55,23 @@ class Suspect:
 
 
 @dataclass(slots=True)
+class Later:
+    """How far a stage that works on what was transcribed has come with a job's windows.
+
+    Those that have words are at the worker (``sent``), through (``done``), or wait.
+    """
+
+    done: set[Span] = field(default_factory=set)
+    sent: set[Span] = field(default_factory=set)
+    failures: Counter[Span] = field(default_factory=Counter)
+    """How often each window failed; those that did are tried alone, after the others."""
+    streak: int = 0
+    """Failures in a row."""
+    given_up: str = ""
+    """Why the stage is given up for this job; empty while it is not."""
+
+
+@dataclass(slots=True)
 class Job:
     """A job in the machine. Every window is in exactly one of pending, sent, covered and gaps."""
 
@@ -74,10 +93,19 @@ class Job:
     sent: dict[Span, int] = field(default_factory=dict)
     """Windows at the worker, each with its attempt."""
     covered: set[Span] = field(default_factory=set)
+    wordless: set[Span] = field(default_factory=set)
+    """Those of the covered windows in which nothing is said."""
+    later: dict[ev.StageName, Later] = field(default_factory=lambda: {stage: Later() for stage in LATER})
     gaps: set[Span] = field(default_factory=set)
     attempts: dict[int, Attempt] = field(default_factory=dict)
     speech: list[Span] = field(default_factory=list)
     """Where speech was heard, in order."""
+    language: str | None = None
+    """The language that was found by a vote."""
+    samples: tuple[Span, ...] = ()
+    """The windows that are to be heard for the vote, once they are chosen."""
+    heard_terms: Counter[int] = field(default_factory=Counter)
+    """How often each of the job's terms, by its place among them, stood in an accepted text."""
     suspects: dict[Span, Suspect] = field(default_factory=dict)
     barred: dict[Recipe, None] = field(default_factory=dict)
     """Recipes that took too much memory, in the order in which they did."""
@@ -120,6 +148,11 @@ class Job:
         is_begun = bool(self.covered or self.sent)
         return self.heard >= self.options.min_duration_ms or self.is_cut_off or is_begun
 
+    @property
+    def worded(self) -> int:
+        """How many of the covered windows have words."""
+        return len(self.covered) - len(self.wordless)
+
     def speech_within(self, spans: Iterable[Span]) -> tuple[Span, ...]:
         """Where speech was heard within these windows, in order."""
         found = []
@@ -158,6 +191,12 @@ class Worker:
     begun: set[Span] = field(default_factory=set)
     idle_since: int = 0
     started_at: int = 0
+    loading_since: int = 0
+    """Since when its loading shows no progress."""
+    fetched: int = -1
+    """How much of its model was there by the last progress of a download, in bytes; -1 before any."""
+    told_at: int = 0
+    """When its download was last told of."""
     heard_at: int | None = None
     """When it last gave a sign of life; None before the first."""
     batches: list["Batch"] = field(default_factory=list)

@@ -5,9 +5,9 @@ from typing import Any
 
 from engine import events as ev
 from engine.commands import Options
-from engine.machine import failures, governor, queue, results, schedule, writing
+from engine.machine import failures, governor, later, queue, results, schedule, writing
 from engine.machine.core import Core
-from engine.machine.holdings import AT_WORK, Job, Pace
+from engine.machine.holdings import AT_WORK, LATER, Job, Pace
 from engine.machine.stimuli import (
     Asked,
     Closing,
@@ -28,9 +28,12 @@ from engine.states import ENDED, Frozen, JobState, Paused, Pausing, Queued, Runn
 
 STAGES = {
     "listen": "engine.stages.listen:Listen",
+    "align": "engine.stages.align:Align",
     "faster-whisper": "engine.stages.asr.faster_whisper:FasterWhisper",
+    "whisperx": "engine.stages.asr.whisperx:WhisperX",
+    "mlx": "engine.stages.asr.mlx:Mlx",
 }
-"""The stage class for listening, and the one for each backend; other backends are import paths themselves."""
+"""The stage classes for listening and aligning, and the one for each backend; others are import paths themselves."""
 
 
 class Machine:
@@ -95,9 +98,11 @@ class Machine:
         for worker in core.workers.values():
             assert not set(worker.queued) & worker.begun, f"worker {worker.id} holds a span twice"
             job_of = core.jobs.get(worker.job)
-            if worker.stage == "transcribe" and job_of and not isinstance(job_of.state, ENDED):
+            if worker.stage != "listen" and job_of and not isinstance(job_of.state, ENDED):
                 held = set(worker.queued) | worker.begun
-                assert held == set(job_of.sent), f"job {job_of.id}: {held} at the worker, {set(job_of.sent)} sent"
+                sent = job_of.later[worker.stage].sent if worker.stage in LATER else set(job_of.sent)
+                assert held == sent, f"job {job_of.id}: {held} at the worker, {sent} sent to {worker.stage}"
+        assert len({stage for stage in stages if stage != "listen"}) <= 1, f"two models in memory: {stages}"
 
     def _check_job(self, job: Job) -> None:
         story = f"job {job.id} in {job.state}"
@@ -109,6 +114,13 @@ class Machine:
         for attempt in job.attempts.values():
             assert attempt.left, f"{story} keeps an attempt with nothing left"
             assert all(job.sent.get(span) == attempt.id for span in attempt.left), f"{story} lost a window"
+        worded = job.covered - job.wordless
+        assert job.wordless <= job.covered, f"{story} knows windows without words that are not transcribed"
+        for stage, each in job.later.items():
+            assert each.done | each.sent <= worded, f"{story} has windows in {stage} that have no words"
+            assert not each.done & each.sent, f"{story} does windows in {stage} that are through"
+            assert not each.sent or (job.is_transcribed and not each.given_up), f"{story} is too early in {stage}"
+            assert not each.sent or isinstance(job.state, Running | Pausing | Frozen), f"{story} is at work in {stage}"
         if not isinstance(job.state, Running | Pausing | Frozen):
             assert not job.sent, f"{story} has windows at the worker"
             assert not job.attempts, f"{story} has attempts"
@@ -116,6 +128,7 @@ class Machine:
             assert not self._core.go_on, f"{story} though it may go on"
         if isinstance(job.state, Writing):
             assert job.is_transcribed, f"{story} before all is transcribed"
+            assert later.due(job) is None, f"{story} before {later.due(job)}"
         if isinstance(job.state, ENDED):
             assert not windows, f"{story} still holds windows"
 

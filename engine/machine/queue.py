@@ -10,8 +10,8 @@ from engine import events as ev
 from engine.commands import BATCH, CHUNK_MS, CommandError
 from engine.machine import governor, resting
 from engine.machine.core import Core
-from engine.machine.holdings import Job
-from engine.machine.stimuli import Answer, Asked, ForgetJob, Known, SaveGaps, SaveKnown, Source
+from engine.machine.holdings import Job, Later
+from engine.machine.stimuli import Answer, Asked, ForgetAligned, ForgetJob, Known, SaveGaps, SaveKnown, Source
 from engine.states import (
     ENDED,
     Cancelled,
@@ -60,6 +60,8 @@ def _add(core: Core, stimulus: Asked, now: int) -> int:
     core.order.append(job.id)
     core.announce(job, ev.Progress())
     core.save(job)
+    for message in stimulus.warnings:
+        core.tell(ev.Warning(job.id, message))
     _remember(core, job, stimulus.fingerprint, now)
     return job.id
 
@@ -85,19 +87,25 @@ def _remember(core: Core, job: Job, fingerprint: str, now: int) -> None:
 def find_same(core: Core, source: Source, options: cmd.Options) -> Job | None:
     """The job for the same file that promises the same words."""
     for job in core.jobs.values():
-        same_words = job.options.track == options.track and job.options.recipe.same_text(options.recipe)
-        if job.source == source and same_words:
+        if job.source == source and job.options.same_words(options):
             return job
     return None
 
 
 def _go_on(core: Core, job: Job, options: cmd.Options, progress: ev.Progress | None, now: int) -> None:
     """A file is added again: adopt the new options and do what is missing."""
+    is_aligned_otherwise = job.options.recipe.align != options.recipe.align
+    if is_aligned_otherwise and isinstance(job.state, (*ENDED, Queued, Stopped, Paused)):
+        progress = msgspec.structs.replace(progress or ev.Progress(), aligned=())
+        job.later["align"] = Later()
+        core.do(ForgetAligned(job.id))
     if isinstance(job.state, ENDED):
         job.options, job.recipe = options, options.recipe
         _requeue(core, job, progress or ev.Progress(), now)
     elif isinstance(job.state, Queued | Stopped | Paused):
         is_changed = (job.recipe, job.options.recipe) != (options.recipe, options.recipe)
+        if job.options.terms != options.terms:
+            job.heard_terms.clear()
         job.options, job.recipe = options, options.recipe
         if is_changed:
             core.tell(ev.RecipeChanged(job=job.id, recipe=job.recipe, at=governor.reached(job), reason=ev.ASKED))

@@ -7,6 +7,7 @@ from engine.recipe import FailureKind
 from engine.states import Frozen, Paused, Pausing, Queued, Rest, Running, Stopped, Writing
 
 PARKED = "parked: its memory is given back"
+UNWANTED = "no longer needed"
 
 
 def pause(core: Core, job: Job, how: str, now: int) -> None:
@@ -87,7 +88,8 @@ def keeps_warm(core: Core, worker: Worker) -> bool:
 
 def _is_at_rest(core: Core, job: Job) -> bool:
     listener = core.worker("listen")
-    return not job.sent and (listener is None or listener.job != job.id)
+    is_free = not job.sent and not any(each.sent for each in job.later.values())
+    return is_free and (listener is None or listener.job != job.id)
 
 
 def _is_warm(core: Core, job: Job) -> bool:
@@ -99,7 +101,7 @@ def _give_back(core: Core, job: Job, rest: Rest) -> None:
     if rest == "parked":
         for worker in core.workers_of(job):
             if not worker.is_ending and worker.is_empty:
-                _retire(core, worker, PARKED)
+                retire(core, worker, PARKED)
 
 
 def park_idle(core: Core, now: int) -> None:
@@ -107,13 +109,13 @@ def park_idle(core: Core, now: int) -> None:
     for worker in core.workers.values():
         if worker.is_ending or not worker.is_empty:
             continue
-        _retire(core, worker, "its memory was needed")
+        retire(core, worker, "its memory was needed")
         job = core.jobs.get(worker.job)
         if job is not None and isinstance(job.state, Paused):
             core.enter(job, Paused(job.state.since, "parked", job.state.reason), now)
 
 
-def _retire(core: Core, worker: Worker, why: str) -> None:
+def retire(core: Core, worker: Worker, why: str) -> None:
     """End an idle worker; one that loads would hear of its release only afterwards."""
     worker.retiring = why
     if worker.is_ready:

@@ -3,9 +3,9 @@
 from engine import events as ev
 from engine import messages as msg
 from engine.ladder import TEMPERATURES
-from engine.machine import failures, governor, suspects, texts, tries, watchdog
+from engine.machine import failures, governor, later, suspects, texts, tries, voting, watchdog
 from engine.machine.core import Core
-from engine.machine.holdings import Attempt, Job, Worker
+from engine.machine.holdings import LATER, Attempt, Job, Worker
 from engine.machine.stimuli import FromWorker, SaveDecoded, SaveGaps, SaveHeard, SaveProbed
 from engine.memory import tells
 from engine.recipe import Failure, FailureKind
@@ -16,6 +16,8 @@ WARMED_UP = 3
 """After so many chunks a worker has seen full batches on all its lanes."""
 GROWTH = 1.5
 """A worker that holds so many times what it held then, and what its recipe should take, leaks and is replaced."""
+TELL_MS = 500
+"""The least time between two events that tell of a download."""
 
 
 def from_worker(core: Core, stimulus: FromWorker, now: int) -> None:
@@ -29,6 +31,8 @@ def from_worker(core: Core, stimulus: FromWorker, now: int) -> None:
         case msg.Loaded(took_ms):
             worker.is_ready, worker.idle_since = True, now
             core.tell(ev.WorkerReady(worker.id, took_ms))
+        case msg.Fetching():
+            _fetching(core, worker, stimulus.message, now)
         case msg.Begun(number, spans):
             _begun(core, worker, job if job is not None and job.id == number else None, spans, now)
         case msg.Batch(number, found, took_ms):
@@ -42,16 +46,39 @@ def from_worker(core: Core, stimulus: FromWorker, now: int) -> None:
             _dropped(core, worker, job, spans, now)
         case msg.Failed(_, spans, kind, reason):
             failures.stage_failed(core, worker, job, Failure(kind, reason, spans), now)
-        case msg.Heartbeat(_, device, memory):
-            _heartbeat(core, worker, device, memory, now)
+        case msg.Heartbeat():
+            _heartbeat(core, worker, stimulus.message, now)
 
 
-def _heartbeat(core: Core, worker: Worker, device: int, memory: int, now: int) -> None:
-    """Between two samples a worker tells of a sudden growth by itself."""
-    worker.device = device
-    if memory > worker.memory:
-        governor.note(core, worker, memory)
+def _heartbeat(core: Core, worker: Worker, beat: msg.Heartbeat, now: int) -> None:
+    """Between two samples a worker tells of a sudden growth by itself, and of one that has passed."""
+    worker.device = beat.device
+    # What a device holds of its own accord is memory of the process; so it held that much more when it peaked.
+    governor.held_once(core, worker, beat.memory + max(0, beat.device_peak - beat.device))
+    if beat.memory > worker.memory:
+        governor.note(core, worker, beat.memory)
         governor.govern(core, core.share + sum(each.memory for each in core.workers.values()), now)
+
+
+def _fetching(core: Core, worker: Worker, fetching: msg.Fetching, now: int) -> None:
+    """A model is being downloaded: as long as more of it comes, the loading may take its time."""
+    if fetching.done == worker.fetched:
+        return
+    worker.fetched, worker.loading_since = fetching.done, now
+    for batch in worker.batches:  # some models are only fetched when they are needed
+        batch.since = now
+    is_edge = fetching.done == 0 or fetching.done >= fetching.total > 0
+    if worker.job and (is_edge or now - worker.told_at >= TELL_MS):
+        worker.told_at = now
+        core.tell(
+            ev.ModelFetched(
+                job=worker.job,
+                worker=worker.id,
+                model=fetching.model,
+                done=fetching.done,
+                total=fetching.total,
+            )
+        )
 
 
 def _begun(core: Core, worker: Worker, job: Job | None, spans: tuple[Span, ...], now: int) -> None:
@@ -66,8 +93,8 @@ def _begun(core: Core, worker: Worker, job: Job | None, spans: tuple[Span, ...],
     else:
         suspect = job.suspects.get(spans[0])
         hangs = sum(each.kind is FailureKind.HANG for each in suspect.history) if suspect is not None else 0
-        is_sampled = job.attempts[job.sent[spans[0]]].recipe.temperature > TEMPERATURES[0]
-        watchdog.begun(worker, spans, now, is_sampled=is_sampled, hangs=hangs)
+        is_longer = job.attempts[job.sent[spans[0]]].recipe.temperature > TEMPERATURES[0] or voting.is_open(job)
+        watchdog.begun(worker, spans, now, is_longer=is_longer, hangs=hangs)
         for span in spans:
             attempt = job.attempts[job.sent[span]]
             attempt.began = attempt.began or now
@@ -78,7 +105,7 @@ def _finished(core: Core, worker: Worker, job: Job | None, spans: tuple[Span, ..
     """A lane is through with its spans; what it should have found and did not is its failure."""
     worker.begun.difference_update(spans)
     worker.idle_since = now
-    watchdog.finished(core, worker, spans, now, learns=worker.stage == "transcribe")
+    watchdog.finished(core, worker, spans, now, learns=worker.stage != "listen")
     refused = [worker.doubted.pop(span) for span in spans if span in worker.doubted]
     if worker.stage == "transcribe":
         if job is not None:
@@ -90,6 +117,9 @@ def _finished(core: Core, worker: Worker, job: Job | None, spans: tuple[Span, ..
                 tries.give_back(core, job, missing, now, "the worker was to end")
             failure = Failure(FailureKind.ERROR, "The stage left windows out.", missing)
             suspects.windows_failed(core, job, failure, now)
+    elif worker.stage in LATER:
+        if job is not None:
+            later.finished(core, worker, job, spans, now)
     elif not worker.is_ending:
         core.release(worker)
         if job is not None and not (job.heard_all and job.audio_ready):
@@ -102,6 +132,8 @@ def _finished(core: Core, worker: Worker, job: Job | None, spans: tuple[Span, ..
 
 def _found(core: Core, worker: Worker, job: Job, found: tuple[msg.Finding, ...], took_ms: int, now: int) -> None:
     decoded: list[msg.Decoded] = []
+    aligned: list[msg.Aligned] = []
+    is_news = True  # but for what is said beside a vote that does not count
     for finding in found:
         match finding:
             case msg.Probed():
@@ -120,10 +152,16 @@ def _found(core: Core, worker: Worker, job: Job, found: tuple[msg.Finding, ...],
                 _heard(core, worker, job, finding)
             case msg.Decoded():
                 decoded.append(finding)
-            case msg.Warned():
+            case msg.Spoken():
+                is_news = voting.found(core, job, finding)
+            case msg.Aligned():
+                aligned.append(finding)
+            case msg.Warned() if is_news:
                 core.tell(ev.Warning(job.id, finding.message))
     if decoded:
         _decoded(core, worker, job, decoded, took_ms, now)
+    if aligned and worker.stage == "align":
+        later.aligned(core, worker, job, aligned, took_ms, now)
 
 
 def _heard(core: Core, worker: Worker, job: Job, heard: msg.Heard) -> None:
@@ -165,7 +203,7 @@ def _decoded(core: Core, worker: Worker, job: Job, decoded: list[msg.Decoded], t
     for number, each in kept:
         del job.sent[each.span]
         job.suspects.pop(each.span, None)
-        job.covered.add(each.span)
+        texts.cover(job, each)
         job.attempts[number].left.discard(each.span)
     worker.begun.difference_update(spans)
     job.streak = 0
@@ -174,7 +212,7 @@ def _decoded(core: Core, worker: Worker, job: Job, decoded: list[msg.Decoded], t
         job.stage_failures.pop("listen", None)  # audio made anew has proved good
     core.do(SaveDecoded(job.id, tuple(kept)))
     core.tell(ev.BatchDone(job=job.id, spans=spans, lines=texts.lines([each for _, each in kept]), took_ms=took_ms))
-    texts.tell_doubts(core, job, [each for _, each in kept])
+    texts.tell_more(core, job, [each for _, each in kept])
     for number in touched:
         governor.settled(core, number, now)
         attempt = job.attempts[number]
@@ -219,4 +257,4 @@ def _dropped(core: Core, worker: Worker, job: Job | None, spans: tuple[Span, ...
     worker.is_dropping = False
     worker.queued = [span for span in worker.queued if span not in spans]
     if job is not None:
-        tries.give_back(core, job, spans, now, "parameters changed or paused")
+        failures.give_back(core, worker, job, spans, now, "parameters changed or paused")

@@ -3,11 +3,12 @@
 import msgspec
 
 from engine import events as ev
-from engine.machine import governor, resting, watchdog
+from engine.machine import governor, later, resting, voting, watchdog
 from engine.machine.core import Core
-from engine.machine.holdings import Job, Worker
-from engine.machine.stimuli import SendTo, StartWorker, WriteFiles
-from engine.messages import Lanes, Load, Run, Work
+from engine.machine.handing import start, work
+from engine.machine.holdings import LATER, Job, Worker
+from engine.machine.stimuli import SendTo, WriteFiles
+from engine.messages import Lanes, Run
 from engine.planner import next_chunk
 from engine.recipe import Recipe
 from engine.states import Cancelled, Frozen, Paused, Pausing, Queued, Running, Writing
@@ -57,8 +58,10 @@ def _close(core: Core) -> None:
     if job is not None and isinstance(job.state, Frozen):
         core.enter(job, Pausing(core.now, "parked"), core.now)
     for worker in core.workers.values():
-        if not worker.is_ending:
+        if worker.is_ready and not worker.is_ending:
             core.release(worker)
+        elif not worker.is_ready:
+            _stop_loading(core, worker, "the engine ended")
 
 
 def _end_idle_workers(core: Core, now: int) -> None:
@@ -69,6 +72,24 @@ def _end_idle_workers(core: Core, now: int) -> None:
         is_idle = worker.is_empty and worker.is_ready and not worker.is_ending
         if is_idle and not resting.keeps_warm(core, worker) and now - worker.idle_since >= core.policy.keep_warm_ms:
             core.release(worker)
+        elif not worker.is_ready and worker.job == 0 and _next_job(core) is None:
+            _stop_loading(core, worker, resting.UNWANTED)
+
+
+def _stop_loading(core: Core, worker: Worker, why: str) -> None:
+    """End a worker that has its model to load, or to download, and would be heard of only afterwards."""
+    if worker.doom is None:
+        resting.retire(core, worker, why)
+
+
+def _claim(core: Core, worker: Worker, job: Job, key: object) -> None:
+    """A worker that loads for another job does so for this one from now on, or is ended if that needs another model."""
+    if worker.is_ready or worker.is_ending or worker.job == job.id:
+        return
+    if worker.key != key:
+        _stop_loading(core, worker, resting.UNWANTED)
+    elif worker.doom is None:
+        worker.job, worker.suspect = job.id, None
 
 
 def _run(core: Core, job: Job, now: int) -> None:
@@ -76,7 +97,12 @@ def _run(core: Core, job: Job, now: int) -> None:
         _turn_away(core, job, now)
         return
     if job.is_transcribed:
+        stage = later.due(job)
+        if stage is not None:
+            _do_later(core, job, stage, now)
+            return
         core.stop(job)
+        _end_later(core, job)
         core.enter(job, Writing(now), now)
         core.do(WriteFiles(job.id, partial=False))
         return
@@ -105,23 +131,68 @@ def _turn_away(core: Core, job: Job, now: int) -> None:
     core.enter(job, Cancelled(now), now)
 
 
+def _do_later(core: Core, job: Job, stage: ev.StageName, now: int) -> None:
+    """All is transcribed: let a stage have its turn, with no other model in memory."""
+    if job.partial_wanted:
+        core.write_partial(job, now)
+    if now < job.not_before:
+        return
+    if not job.audio_ready:
+        _listen(core, job)
+        return
+    if not _is_alone(core, stage):
+        return
+    worker, key = core.worker(stage), later.key(job, stage)
+    if worker is None:
+        governor.admit_later(core, job)
+        start(core, stage, job, job.recipe, key=key, lanes=1)
+        return
+    _claim(core, worker, job, key)
+    if worker.is_ending or not worker.is_ready or worker.is_dropping:
+        return
+    if worker.key != key and worker.is_empty:
+        core.release(worker)
+    elif worker.key == key and (worker.job == job.id or worker.is_empty):
+        worker.job = job.id
+        later.feed(core, job, worker)
+
+
+def _is_alone(core: Core, stage: ev.StageName) -> bool:
+    """Whether no other stage's model is in memory; one that has nothing to do has to go."""
+    others = [each for each in core.workers.values() if each.stage not in (stage, "listen")]
+    for other in others:
+        if other.is_empty and not other.is_ending and other.doom is None:
+            resting.retire(core, other, "its memory was needed")
+    return not others
+
+
+def _end_later(core: Core, job: Job) -> None:
+    """The next job begins with another model."""
+    for worker in core.workers_of(job):
+        if worker.stage in LATER and not worker.is_ending:
+            resting.retire(core, worker, resting.UNWANTED)
+
+
 def _listen(core: Core, job: Job) -> None:
     if core.worker("listen") is not None:
         return
-    worker = _start(core, "listen", job, job.recipe, key=job.id, lanes=1)
+    worker = start(core, "listen", job, job.recipe, key=job.id, lanes=1)
     # A span that begins where the audio is known to end asks only for the audio to be decoded again.
     span = Span(job.heard, max(job.heard, job.duration or 0))
     worker.queued.append(span)
-    core.do(SendTo(worker.id, Run(work=_work(core, job, (span,), job.recipe))))
+    core.do(SendTo(worker.id, Run(work=work(core, job, (span,), job.recipe, "listen"))))
 
 
 def _transcribe(core: Core, job: Job, now: int) -> None:
     worker, due = core.worker("transcribe"), _due(job)
     if worker is None:
-        started = _start(core, "transcribe", job, due, key=due.model_key, lanes=due.parallel)
+        if not _is_alone(core, "transcribe"):
+            return
+        started = start(core, "transcribe", job, due, key=due.model_key, lanes=due.parallel)
         if due is not job.recipe:
             started.suspect = (_next_suspect(job), due)
         return
+    _claim(core, worker, job, due.model_key)
     if worker.is_ending or not worker.is_ready or worker.is_dropping:
         return
     if worker.key != due.model_key or worker.retiring:
@@ -133,7 +204,7 @@ def _transcribe(core: Core, job: Job, now: int) -> None:
             return
         worker.job = job.id
     _share(core, worker, due.parallel)
-    if job.audio_ready:
+    if job.audio_ready and voting.may_begin(job):
         _feed(core, job, worker, now)
 
 
@@ -199,29 +270,4 @@ def _send(core: Core, job: Job, worker: Worker, chunk: tuple[Span, ...], recipe:
         job.sent[span] = attempt.id
     worker.queued.extend(chunk)
     core.tell(ev.ChunkStarted(job=job.id, attempt=attempt.id, span=attempt.span, windows=len(chunk), recipe=recipe))
-    core.do(SendTo(worker.id, Run(work=_work(core, job, chunk, recipe))))
-
-
-def _start(core: Core, stage: ev.StageName, job: Job, recipe: Recipe, *, key: object, lanes: int) -> Worker:
-    worker = Worker(core.next_worker, stage, key, job.id, lanes, started_at=core.now)
-    core.next_worker += 1
-    core.workers[worker.id] = worker
-    path = core.stages["listen"] if stage == "listen" else core.stages.get(recipe.backend, recipe.backend)
-    core.tell(ev.WorkerStarted(job=job.id, worker=worker.id, stage=stage, model=recipe.model))
-    core.do(StartWorker(worker.id, Load(stage=path, recipe=recipe, lanes=lanes)))
-    return worker
-
-
-def _work(core: Core, job: Job, spans: tuple[Span, ...], recipe: Recipe) -> Work:
-    return Work(
-        job=job.id,
-        media=job.source.path,
-        audio=core.audio(job),
-        recipe=recipe,
-        spans=spans,
-        track=job.options.track,
-        checkpoint=job.checkpoint,
-        speech=job.speech_within(spans),
-        size=job.source.size,
-        mtime_ns=job.source.mtime_ns,
-    )
+    core.do(SendTo(worker.id, Run(work=work(core, job, chunk, recipe, "transcribe"))))

@@ -4,7 +4,7 @@ import msgspec
 
 from engine.commands import Command, Options
 from engine.events import Event, Pressure, Progress, StageName
-from engine.messages import Decoded, Down, Heard, Load, Probed, Up
+from engine.messages import Aligned, Decoded, Down, Heard, Load, Probed, Spoken, Up, Work
 from engine.recipe import FailureKind, Recipe
 from engine.states import JobState
 from engine.timeline import Span
@@ -70,6 +70,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """For ``Add``: what tells the file's content from others."""
     known: Known | None = None
     """For ``Add``: where the same content was seen before."""
+    warnings: tuple[str, ...] = ()
+    """For ``Add``: what is to be told of the new job, in a sentence each."""
 
 
 class FromWorker(msgspec.Struct, frozen=True):
@@ -151,6 +153,13 @@ class SendTo(msgspec.Struct, frozen=True):
     message: Down
 
 
+class SendTexts(msgspec.Struct, frozen=True):
+    """Have a worker do this, with what is said in the work's spans, as it was saved."""
+
+    worker: int
+    work: Work
+
+
 class KillWorker(msgspec.Struct, frozen=True):
     """End a worker's process group at once."""
 
@@ -217,6 +226,28 @@ class SaveDecoded(msgspec.Struct, frozen=True):
     decoded: tuple[tuple[int, Decoded], ...]
 
 
+class SaveSpoken(msgspec.Struct, frozen=True):
+    """Record the language that a vote found; it replaces an earlier one."""
+
+    job: int
+    samples: tuple[Span, ...]
+    """The windows that were heard for it."""
+    spoken: Spoken
+
+
+class SaveAligned(msgspec.Struct, frozen=True):
+    """Record aligned windows; one without segments keeps the words it has, and so do their times."""
+
+    job: int
+    aligned: tuple[Aligned, ...]
+
+
+class ForgetAligned(msgspec.Struct, frozen=True):
+    """Delete what the align stage found of a job: it is to be done anew, in another way."""
+
+    job: int
+
+
 class SaveGaps(msgspec.Struct, frozen=True):
     """Record the windows that are given up at present; they replace the earlier ones."""
 
@@ -275,6 +306,7 @@ class Answer(msgspec.Struct, frozen=True):
 Instruction = (
     StartWorker
     | SendTo
+    | SendTexts
     | KillWorker
     | FreezeWorker
     | ThawWorker
@@ -284,6 +316,9 @@ Instruction = (
     | SaveProbed
     | SaveHeard
     | SaveDecoded
+    | SaveSpoken
+    | SaveAligned
+    | ForgetAligned
     | SaveGaps
     | SaveAttempt
     | Publish

@@ -9,6 +9,7 @@ from engine.machine.holdings import Job, Suspect, Worker
 from engine.machine.stimuli import SaveDecoded
 from engine.quality import implausibility
 from engine.recipe import Failure, FailureKind
+from engine.terms import heard
 from engine.transcript import text_of
 
 
@@ -51,15 +52,28 @@ def keep_best(core: Core, job: Job, best: msg.Decoded, now: int) -> None:
     """A window that can be tried no more, though not for its text, has an implausible one: better than none."""
     attempt = core.open_attempt(job, (best.span,), job.recipe, now)
     attempt.left.clear()
-    job.covered.add(best.span)
+    cover(job, best)
     core.do(SaveDecoded(job.id, ((attempt.id, best),)))
     core.tell(ev.BatchDone(job=job.id, spans=(best.span,), lines=lines([best]), took_ms=0))
-    tell_doubts(core, job, [best])
+    tell_more(core, job, [best])
     core.close_attempt(job, attempt, now, "done", "the best of its tries")
 
 
-def tell_doubts(core: Core, job: Job, kept: list[msg.Decoded]) -> None:
-    """Tell what is doubtful about texts that are kept."""
+def cover(job: Job, decoded: msg.Decoded) -> None:
+    """A window is transcribed: what is remembered of its text."""
+    job.covered.add(decoded.span)
+    text = text_of(decoded.segments)
+    if not text:
+        job.wordless.add(decoded.span)
+    elif job.options.terms:
+        job.heard_terms.update(heard(text, job.options.terms))
+
+
+def tell_more(core: Core, job: Job, kept: list[msg.Decoded]) -> None:
+    """Tell what is doubtful about texts that are kept, and what was put right in them."""
+    corrections = tuple(correction for each in kept for correction in each.corrections)
+    if corrections:
+        core.tell(ev.TermsCorrected(job=job.id, corrections=corrections))
     for each in kept:
         if each.doubt:
             core.tell(ev.TextDoubted(job.id, each.span, each.doubt))

@@ -23,8 +23,9 @@ UNLIKE = 4
 """How many times slower the same model may be with other numbers."""
 DOUBLINGS = 6
 """How often the patience may double where batch after batch takes too long: the machine may have become slow."""
-SAMPLING = 3
-"""How much longer decoding may take with a temperature: several texts are sampled, and loops go on to the end."""
+LONGER = 3
+"""How much longer a batch may take with a temperature, as several texts are sampled and loops go on to the end; or
+while the recording's language is voted on, as other windows are heard first."""
 
 
 def advance(core: Core, now: int) -> None:
@@ -45,8 +46,9 @@ def _look(core: Core, worker: Worker, now: int) -> None:
     quiet = patience(core, worker, 1) if worker.is_ready else LOADING_MS
     if silent > quiet:
         _end(core, worker, f"gave no sign of life for {_seconds(silent)}")
-    elif not worker.is_ready and now - worker.started_at > limit:
-        _end(core, worker, f"did not get its model loaded within {_seconds(limit)}")
+    elif not worker.is_ready and now - worker.loading_since > limit:
+        what = "did not get its model loaded" if worker.fetched < 0 else "got no more of its model downloaded"
+        _end(core, worker, f"{what} within {_seconds(limit)}")
     elif _owes_an_answer(worker) and now - worker.asked_at > ANSWER_MS:
         _end(core, worker, f"did not answer for {_seconds(now - worker.asked_at)}")
     for batch in worker.batches:
@@ -79,9 +81,9 @@ def _allowed(core: Core, worker: Worker, batch: Batch, limit: int) -> int:
     return min(limit, (patience(core, worker, len(batch.spans)) + on_top) * batch.factor << doublings)
 
 
-def begun(worker: Worker, spans: Iterable[Span], now: int, *, is_sampled: bool = False, hangs: int = 0) -> None:
+def begun(worker: Worker, spans: Iterable[Span], now: int, *, is_longer: bool = False, hangs: int = 0) -> None:
     """A lane took these spans."""
-    worker.batches.append(Batch(frozenset(spans), now, SAMPLING if is_sampled else 1, hangs))
+    worker.batches.append(Batch(frozenset(spans), now, LONGER if is_longer else 1, hangs))
 
 
 def progressed(core: Core, worker: Worker, now: int) -> None:

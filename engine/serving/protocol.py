@@ -10,7 +10,7 @@ from engine.commands import Command
 from engine.events import Entry
 from engine.view import View
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Raised with every change that the other side would not understand."""
 MESSAGE_LIMIT = 2**20
 """Bytes of the longest message a client may send; a command is a few hundred."""

@@ -1,8 +1,9 @@
 """The user's settings: ``settings.toml`` with its comments, as typed groups, and what follows from them for a job."""
 
+from engine.settings.choosing import budget_bytes
 from engine.settings.file import SettingsError, default_text, load, save
 from engine.settings.groups import Settings
-from engine.settings.resolve import budget_bytes, environment, policy, resolve
+from engine.settings.resolve import environment, policy, resolve
 
 __all__ = [
     "Settings",

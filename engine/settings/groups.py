@@ -8,126 +8,14 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-LANGUAGES = (
-    "af|am|ar|as|az|ba|be|bg|bn|bo|br|bs|ca|cs|cy|da|de|el|en|es|et|eu|fa|fi|fo|fr|"
-    "gl|gu|ha|haw|he|hi|hr|ht|hu|hy|id|is|it|ja|jw|ka|kk|km|kn|ko|la|lb|ln|lo|lt|lv|"
-    "mg|mi|mk|ml|mn|mr|ms|mt|my|ne|nl|nn|no|oc|pa|pl|ps|pt|ro|ru|sa|sd|si|sk|sl|sn|"
-    "so|sq|sr|su|sv|sw|ta|te|tg|th|tk|tl|tr|tt|uk|ur|uz|vi|yi|yo|yue|zh"
-)
-"""The languages Whisper knows, by the codes it has for them, as a pattern."""
+from engine.settings.recognition import Chunks, Listen, Terms, Transcribe
+from engine.settings.saying import Auto, says
 
 EXTENSIONS = (
     *("mkv", "mp4", "m4v", "mov", "avi", "webm", "ts", "mts", "m2ts", "mpg", "mpeg", "wmv", "flv", "3gp"),
     *("mp3", "m4a", "m4b", "aac", "flac", "wav", "aif", "aiff", "ogg", "oga", "opus", "wma", "amr", "caf"),
 )
 """How the names of films and recordings end."""
-
-Auto = Literal["auto"]
-
-
-def says(meaning: str, allowed: str, unit: str = "") -> Meta:
-    """What a setting does, in one sentence; what it may be, to follow "must be"; and its unit."""
-    return Meta(description=meaning, extra={"allowed": allowed, "unit": unit})
-
-
-class Transcribe(msgspec.Struct, frozen=True, kw_only=True):
-    """What recognises the speech, and what it is told beforehand."""
-
-    model: Annotated[
-        Annotated[str, Meta(min_length=1)],
-        says(
-            "The speech model; auto takes the best one on this machine that suits the language and fits into a third "
-            "of the memory budget.",
-            'a model\'s name ("tiny.en", "large-v3-turbo", "owner/name"), its folder, or "auto"',
-        ),
-    ] = "auto"
-    backend: Annotated[
-        Annotated[str, Meta(pattern=r"^(auto|faster-whisper|[A-Za-z_][\w.]*:[A-Za-z_]\w*)$")],
-        says(
-            "The library that runs the model; auto takes faster-whisper.",
-            '"auto", "faster-whisper", or the import path of a stage of your own ("package.module:Class")',
-        ),
-    ] = "auto"
-    compute_type: Annotated[
-        Auto | Literal["int8", "int8_float16", "int8_float32", "int8_bfloat16", "float16", "bfloat16", "float32"],
-        says(
-            "The numbers the model computes with; auto takes int8 on a processor and float16 on a graphics card.",
-            '"auto", "int8", "int8_float16", "int8_float32", "int8_bfloat16", "float16", "bfloat16" or "float32"',
-        ),
-    ] = "auto"
-    device: Annotated[
-        Auto | Literal["cpu", "cuda"],
-        says(
-            "Where the model runs; auto takes an NVIDIA card whose driver and cuBLAS 12 are installed, else the "
-            "processor.",
-            '"auto", "cpu" or "cuda"',
-        ),
-    ] = "auto"
-    language: Annotated[
-        Annotated[str, Meta(pattern=rf"^(auto|{LANGUAGES})$")],
-        says(
-            "The language spoken; auto detects it window by window.",
-            '"auto" or a code that Whisper knows, such as "en", "de" or "zh"',
-        ),
-    ] = "auto"
-    task: Annotated[
-        Literal["transcribe", "translate"],
-        says("What to write: the words as spoken, or their translation into English.", '"transcribe" or "translate"'),
-    ] = "transcribe"
-    terms: Annotated[
-        tuple[str, ...],
-        says("Names and words that the model should expect, told to it with every window.", "a list of strings"),
-    ] = ()
-
-
-class Listen(msgspec.Struct, frozen=True, kw_only=True):
-    """Which sound is listened to."""
-
-    track: Annotated[
-        Annotated[int, Meta(ge=0, le=999)] | Annotated[str, Meta(min_length=1)],
-        says(
-            "The audio track of a film with several; auto takes the default one.",
-            '"auto", a track\'s number from 0, or a language such as "en"',
-        ),
-    ] = "auto"
-
-
-class Chunks(msgspec.Struct, frozen=True, kw_only=True):
-    """How the work is cut up; the text does not depend on it."""
-
-    chunk: Annotated[
-        Annotated[int, Meta(ge=30, le=3600)],
-        says(
-            "How much of a recording is planned, retried and changed as one.",
-            "a whole number of seconds from 30 to 3600",
-            "seconds",
-        ),
-    ] = 300
-    chunking: Annotated[
-        Literal["auto", "always", "never"],
-        says(
-            "Whether recordings are worked on in chunks; auto does so with those longer than two of them.",
-            '"auto", "always" or "never"',
-        ),
-    ] = "auto"
-    batch: Annotated[
-        Annotated[int, Meta(ge=1, le=64)] | Auto,
-        says(
-            "How many windows of up to 30 seconds are decoded together, which is also what a crash can cost; auto "
-            "takes 2 on a processor and 8 on a graphics card.",
-            'a whole number from 1 to 64, or "auto"',
-            "windows",
-        ),
-    ] = "auto"
-    parallel: Annotated[
-        Annotated[int, Meta(ge=1, le=16)] | Auto,
-        says(
-            "How many batches are decoded side by side, sharing the processor's cores; auto takes one for each "
-            "physical core, up to 4, and one on a graphics card.",
-            'a whole number from 1 to 16, or "auto"',
-            "batches",
-        ),
-    ] = "auto"
 
 
 class Failures(msgspec.Struct, frozen=True, kw_only=True):
@@ -382,6 +270,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """All settings, with their defaults."""
 
     transcribe: Transcribe = Transcribe()
+    terms: Terms = Terms()
     listen: Listen = Listen()
     chunks: Chunks = Chunks()
     failures: Failures = Failures()

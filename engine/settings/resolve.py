@@ -2,22 +2,20 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from engine import hardware, models
+from engine import glossary, hardware, models
 from engine.commands import Options
-from engine.recipe import Policy, Recipe
+from engine.memory import METAL, METAL_BATCH, family
+from engine.recipe import EACH_WINDOW, Policy, Recipe
+from engine.settings import choosing
 from engine.settings.file import SettingsError, build, fields
 from engine.settings.groups import Settings
-
-SHARE = 0.6
-"""The part of the machine's memory that the work may take by default."""
-UNITS = {"MB": 1024**2, "GB": 1024**3}
-MOST_LANES = 4
-"""Batches side by side that "auto" takes at most: CTranslate2 gains little from more, and each takes memory."""
+from engine.terms import Term, merged
 
 OPTIONS = {"out": "output.folder"}
 """Names of the command line that differ from the settings'."""
@@ -35,79 +33,136 @@ def resolve(settings: Settings, overrides: Mapping[str, Any] | None = None) -> O
         SettingsError: a value asked for cannot be; or values do not go together.
         ModelMissing: the model is not on this machine and may not be fetched.
     """
-    settings = override(settings, overrides or {})
+    given = dict(overrides or {})
+    named = given.pop("terms", None)
+    settings = override(settings, given)
     return Options(
         recipe=recipe(settings),
         formats=tuple(settings.output.formats),
         out=os.path.abspath(os.path.expanduser(settings.output.folder)) if settings.output.folder else None,
         track=None if settings.listen.track == "auto" else str(settings.listen.track),
+        terms=_terms(settings, named),
+        terms_beside=settings.terms.beside,
+        terms_near=settings.terms.near,
+        corrects=settings.terms.correct,
         chunking=settings.chunks.chunking,
     )
+
+
+def _terms(settings: Settings, named: str | Sequence[str] | None) -> tuple[Term, ...]:
+    """The terms that were named in place of the settings', or those.
+
+    Raises:
+        SettingsError: a file of them cannot be read, or one cannot be.
+    """
+    try:
+        if named is not None:
+            return glossary.asked(named, Path.cwd()) if isinstance(named, str) else glossary.words(named)
+        listed, file = glossary.words(settings.transcribe.terms), settings.terms.file
+        return merged(listed, glossary.read(Path(file).expanduser())) if file else listed
+    except glossary.TermsError as error:
+        raise SettingsError(str(error)) from error
 
 
 def recipe(settings: Settings) -> Recipe:
     """The recipe a job begins with.
 
     Raises:
-        SettingsError: the model does not know the language.
+        SettingsError: the model does not know the language, or what is asked for is not installed, or does not go
+            together.
         ModelMissing: the model is not on this machine and may not be fetched.
     """
-    asked, chunks = settings.transcribe, settings.chunks
-    backend = models.FASTER_WHISPER if asked.backend == "auto" else asked.backend
-    device = ("cuda" if hardware.has_cuda() else "cpu") if asked.device == "auto" else asked.device
-    on_card = device != "cpu"
-    model = choose_model(settings, backend) if asked.model == "auto" else asked.model
+    asked = settings.transcribe
+    backend = choosing.choose_backend(settings).value
+    choosing.choose_device(settings, backend)
+    model = choose_model(settings, backend).value if asked.model == "auto" else _model(asked.model, backend)
     models.require(model, backend, settings.models.download)
-    language = None if asked.language == "auto" else asked.language
-    if models.is_english_only(model):
-        if language not in (None, "en") or asked.task == "translate":
-            wanted = "translate" if asked.task == "translate" else f'do the language "{language}"'
-            raise SettingsError(f'The model "{model}" knows only English and cannot {wanted}; choose another model.')
-        language = "en"
-    parallel = (
-        chunks.parallel if isinstance(chunks.parallel, int) else 1 if on_card else min(hardware.cores(), MOST_LANES)
-    )
-    return Recipe(
-        backend=backend,
-        model=model,
-        compute_type=("float16" if on_card else "int8") if asked.compute_type == "auto" else asked.compute_type,
-        device=device,
-        batch=chunks.batch if isinstance(chunks.batch, int) else 8 if on_card else 2,
-        parallel=parallel,
-        threads=max(1, hardware.cores() // parallel),
-        chunk_ms=chunks.chunk * 1000,
-        language=language,
-        task=asked.task,
-        terms=tuple(asked.terms),
-    )
+    if settings.listen.vad == "pyannote":
+        choosing.require_installed("pyannote", 'listen.vad = "pyannote"')
+    if asked.align != "off":
+        choosing.require_installed("align", f'transcribe.align = "{asked.align}"')
+        _check_aligner(_folder_or_name(asked.align))
+    return _recipe(settings, backend, model, _language(settings, model))
 
 
-def choose_model(settings: Settings, backend: str) -> str:
-    """The best model at hand that suits the language and whose weights fit into a third of the memory budget.
-
-    A backend from elsewhere is told "auto", and chooses for itself.
+def choose_model(settings: Settings, backend: str) -> choosing.Choice:
+    """The model that "auto" takes, and why.
 
     Raises:
         ModelMissing: there is none.
     """
-    if backend != models.FASTER_WHISPER:
-        return "auto"
-    language, task = settings.transcribe.language, settings.transcribe.task
-    needs_others = language not in ("auto", "en") or task == "translate"
-    at_hand = models.available(backend)
-    room = budget_bytes(settings) // 3
-    fitting = [
-        each for each in at_hand if each.size <= room and not (needs_others and models.is_english_only(each.name))
-    ]
-    if fitting:
-        return fitting[-1].name
-    names = ", ".join(each.name for each in at_hand) or "none"
-    wanted = " that can translate" if task == "translate" else f' for the language "{language}"' if needs_others else ""
-    bundled = "" if needs_others else ', or install the one that comes with scribetui ("scribetui[demo]")'
-    raise models.ModelMissing(
-        f"There is no speech model{wanted} on this machine that fits into the memory budget (at hand: {names}); "
-        f"name one to be downloaded, such as --model {'small' if needs_others else 'small.en'}{bundled}."
+    return choosing.choose_model(settings, backend, lambda name: _recipe(settings, backend, name, None))
+
+
+def _recipe(settings: Settings, backend: str, model: str, language: str | None) -> Recipe:
+    chunks, asked = settings.chunks, settings.transcribe
+    device = choosing.choose_device(settings, backend)
+    found = Recipe(
+        backend=backend,
+        model=model,
+        compute_type=choosing.choose_numbers(settings, backend, device, models.quantised(model, backend)),
+        device=device,
+        batch=chunks.batch if isinstance(chunks.batch, int) else _batch(backend, device, model),
+        chunk_ms=chunks.chunk * 1000,
+        language=language,
+        task=asked.task,
+        vad=settings.listen.vad,
+        align="" if asked.align == "off" else _folder_or_name(asked.align),
     )
+    parallel = choosing.lanes(settings, found)
+    return msgspec.structs.replace(found, parallel=parallel, threads=max(1, hardware.cores() // parallel))
+
+
+def _batch(backend: str, device: str, model: str) -> int:
+    if device in METAL:
+        return METAL_BATCH[family(model)]
+    if device != "cpu":
+        return 8
+    # Measured: base takes 14.5 s of the processor at batch 2, 13.2 at 4; tiny gains nothing, larger ones want memory.
+    return 4 if backend == models.WHISPERX or family(model) in ("base", "small") else 2
+
+
+def _model(asked: str, backend: str) -> str:
+    """The model asked for; a folder by its whole path, since the host works elsewhere."""
+    found = models.find(asked, backend)
+    is_folder = found is not None and os.path.abspath(os.path.expanduser(asked)) == found
+    return found if found is not None and is_folder else asked
+
+
+def _folder_or_name(asked: str) -> str:
+    path = os.path.abspath(os.path.expanduser(asked))
+    return path if os.path.isdir(path) else asked
+
+
+def _check_aligner(model: str) -> None:
+    """Refuse what can be no model to align with; one that may be on the hub costs the finer times alone, if missing.
+
+    Raises:
+        ModelMissing: it is neither a model's folder nor a name.
+    """
+    if model != "auto" and not models.is_pipeline(model) and not models.is_on_hub(model, models.ALIGN):
+        models.require(model, models.ALIGN)
+
+
+def _language(settings: Settings, model: str) -> str | None:
+    """The recipe's language.
+
+    Raises:
+        SettingsError: the model does not know it.
+    """
+    asked = settings.transcribe
+    if not models.is_english_only(model):
+        return None if asked.language == "auto" else asked.language
+    if asked.language not in ("auto", "en") or asked.task == "translate":
+        wanted = (
+            "translate"
+            if asked.task == "translate"
+            else "tell languages apart"
+            if asked.language == EACH_WINDOW
+            else f'do the language "{asked.language}"'
+        )
+        raise SettingsError(f'The model "{model}" knows only English and cannot {wanted}; choose another model.')
+    return "en"
 
 
 def policy(settings: Settings) -> Policy:
@@ -116,7 +171,7 @@ def policy(settings: Settings) -> Policy:
         retries=settings.failures.retries,
         retry_delay_ms=round(settings.failures.retry_delay * 1000),
         climb_after=settings.failures.climb_after,
-        models=tuple(each.name for each in reversed(models.available())) if settings.failures.smaller_model else (),
+        models=_stand_ins() if settings.failures.smaller_model else {},
         listen_limit_ms=settings.watchdog.listen * 1000,
         transcribe_limit_ms=settings.watchdog.transcribe * 1000,
         recycle_chunks=settings.memory.recycle,
@@ -126,15 +181,13 @@ def policy(settings: Settings) -> Policy:
     )
 
 
-def budget_bytes(settings: Settings) -> int:
-    """The memory that all processes together may take, in bytes; never more than there is."""
-    total = hardware.memory()
-    text = settings.memory.budget
-    if text == "auto":
-        return round(total * SHARE)
-    if text.endswith("%"):
-        return total * int(text[:-1]) // 100
-    return min(total, round(float(text[:-2]) * UNITS[text[-2:]]))
+def _stand_ins() -> dict[str, tuple[str, ...]]:
+    """For each backend that is installed the models at hand, the largest first."""
+    return {
+        backend: tuple(each.name for each in reversed(models.available(backend)))
+        for backend in models.BACKENDS
+        if choosing.is_installed(backend)
+    }
 
 
 def environment(settings: Settings) -> dict[str, str]:

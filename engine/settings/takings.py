@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from engine import hardware, models
+from engine import glossary, hardware, models
+from engine.settings.choosing import is_installed
 from engine.settings.file import shown
-from engine.settings.groups import LANGUAGES
+from engine.settings.recognition import LANGUAGES
 
 _NUMBER = re.compile(r"[+-]?\d{1,15}(\.\d{1,15})?", re.ASCII)
 _FLAGS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
@@ -88,7 +89,7 @@ def model(value: Any, _: Source) -> Taken:  # noqa: ANN401
     asked = _text(value)
     name, how = asked, ""
     if match := _MLX.fullmatch(asked):
-        name, how = match[1], "the same model as faster-whisper has it"
+        name, how = models.plain(match[1]), "the same model, whichever backend runs it"
     try:
         models.require(name, environment={})  # as if downloads were allowed, for whether it exists at all is asked
     except (OSError, RuntimeError, ValueError) as error:  # no name at all, or one of a home that is nobody's
@@ -102,10 +103,18 @@ def model(value: Any, _: Source) -> Taken:  # noqa: ANN401
 def backend(value: Any, _: Source) -> Taken:  # noqa: ANN401
     """What runs the model."""
     name = _text(value).lower()
-    if name == "whisperx":
-        return Taken(models.FASTER_WHISPER, "whisperX itself runs on it")
-    if name == "mlx":
-        raise NotYet("there is no such backend yet")
+    if name == models.WHISPERX and not is_installed(name):
+        return Taken(models.FASTER_WHISPER, "whisperX is not installed, and itself runs on it")
+    if name == models.MLX and not is_installed(name):
+        return Taken("auto", "mlx is not installed; auto takes it on Apple silicon once it is")
+    return Taken(name)
+
+
+def align(value: Any, _: Source) -> Taken:  # noqa: ANN401
+    """The model that aligns words."""
+    name = _text(value)
+    if not is_installed("align"):
+        return Taken("off", "whisperX is not installed, so words keep the model's times")
     return Taken(name)
 
 
@@ -113,7 +122,7 @@ def device(value: Any, _: Source) -> Taken:  # noqa: ANN401
     """Where the model runs."""
     name = _text(value).lower()
     if name == "mps":
-        raise NotYet("no backend that there is runs on Apple's graphics yet")
+        return Taken("auto", "auto takes Apple's graphics with mlx, and no other backend runs on them")
     if name == "cuda" and not hardware.has_cuda():
         return Taken("auto", "this machine has no NVIDIA card that can be used now; auto takes one that can")
     return Taken(name)
@@ -140,6 +149,21 @@ def terms(value: Any, _: Source) -> Taken:  # noqa: ANN401
     """Terms, out of a prompt."""
     found = tuple(dict.fromkeys(part.strip() for part in re.split(r"[,;\n]", _text(value)) if part.strip()))
     return Taken(found, "split at its commas" if len(found) > 1 else "")
+
+
+def flag(value: Any, _: Source) -> Taken:  # noqa: ANN401
+    """Whether, as it is."""
+    return Taken(_flag(value))
+
+
+def terms_file(value: Any, source: Source) -> Taken:  # noqa: ANN401
+    """A file of terms, if it can be read as one."""
+    path, how = _path(_text(value), source)
+    try:
+        glossary.read(Path(path).expanduser())
+    except (glossary.TermsError, RuntimeError) as error:  # the latter for a home that is nobody's
+        raise CannotTake("no terms can be read from it") from error
+    return Taken(path, how)
 
 
 def formats(value: Any, source: Source) -> Taken:  # noqa: ANN401

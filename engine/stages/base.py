@@ -27,7 +27,8 @@ class Stage(Protocol):
     """Work that a worker process does for jobs, one batch of spans at a time.
 
     The constructor loads the model. ``run`` may be called from several threads at once when the recipe asks for
-    parallel batches.
+    parallel batches. A class for which that will not do says ``is_shareable = False``: then each lane has a process
+    with a stage of its own, and so its own weights.
     """
 
     def __init__(self, recipe: Recipe) -> None: ...

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator
 
 from engine.audiofile import AudioFile
 from engine.downmix import Samples
+from engine.hearing import BLOCK_MS, Detector, Listener
 from engine.media import Media
 from engine.messages import Finding, Heard, Probed, Warned, Work
 from engine.recipe import Recipe
-from engine.silero import BLOCK_MS, Listener, Silero
+from engine.silero import Silero
 from engine.stages.audio import PER_MS
 from engine.stages.base import UnusableInput
 from engine.timeline import Span
@@ -28,11 +29,11 @@ class Listen:
     out does not depend on where an earlier run was stopped, nor on what it left on disk.
 
     Raises:
-        StageError: the speech detector is not installed.
+        StageError: the speech detector is not installed, or there is none of that name.
     """
 
     def __init__(self, recipe: Recipe) -> None:
-        self._model = Silero()
+        self._detectors = {recipe.vad: _detector(recipe)}
 
     def run(self, work: Work) -> Iterator[tuple[Finding, ...]]:
         """Give what the file is, then stretch after stretch of what is heard; the audio up to there is on disk by then.
@@ -44,7 +45,7 @@ class Listen:
             StageError: the audio cannot be written.
         """
         begin = work.spans[0].start
-        listener = self._listener(work.checkpoint, begin)
+        listener = self._listener(work)
         with AudioFile(work.audio, begin) as audio:
             if listener.closed and audio.length_ms == begin:
                 with contextlib.suppress(UnusableInput), _media(work) as media:  # the film itself is no longer needed
@@ -55,13 +56,27 @@ class Listen:
                 yield (_probed(media, begin if listener.closed else media.duration),)
                 yield from _hear(media, audio, listener, begin, work)
 
-    def _listener(self, checkpoint: str, begin: int) -> Listener:
-        """One that has heard everything before ``begin``, or nothing if there is no such checkpoint."""
+    def _listener(self, work: Work) -> Listener:
+        """One that has heard everything before the span, or nothing if there is no such checkpoint."""
+        name = work.recipe.vad
+        if name not in self._detectors:
+            self._detectors = {name: _detector(work.recipe)}
+        model = self._detectors[name]
         try:
-            listener = Listener(self._model, checkpoint)
+            listener = Listener(model, work.checkpoint)
         except ValueError:
-            return Listener(self._model)
-        return listener if listener.at == begin else Listener(self._model)
+            return Listener(model)
+        return listener if listener.at == work.spans[0].start else Listener(model)
+
+
+def _detector(recipe: Recipe) -> Detector:
+    if recipe.vad == Silero.name:
+        return Silero()
+    if recipe.vad != "pyannote":
+        raise UnusableInput(f"There is no speech detector {shown(recipe.vad)}; set listen.vad to silero or pyannote.")
+    from engine.pyannote_vad import Pyannote  # torch is loaded only where it is wanted
+
+    return Pyannote(recipe.device)
 
 
 def _hear(media: Media, audio: AudioFile, listener: Listener, begin: int, work: Work) -> Iterator[tuple[Finding, ...]]:
@@ -77,6 +92,8 @@ def _hear(media: Media, audio: AudioFile, listener: Listener, begin: int, work: 
             if at > begin:  # what was heard before has been told before
                 speech += heard[0]
                 windows += heard[1]
+        else:
+            listener.recall(block)
         if at <= begin and at - shown >= TOLD_MS:
             shown = at
             yield ()  # nothing new yet, but it goes on: a sign of progress for the watchdog

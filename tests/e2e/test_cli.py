@@ -42,6 +42,7 @@ def test_help_of_run_lists_its_options(program):
     done = program("run", "--help")
     assert done.status == 0
     options = ("--out", "--formats", "--model", "--backend", "--language", "--track", "--chunk", "--batch", "--json")
+    options += ("--task", "--terms", "--correct / --no-correct", "--vad", "--align")
     assert [option for option in options if f"{option} " not in done.out] == []
 
 
@@ -57,6 +58,10 @@ def test_version(program):
         (("run",), "Missing argument"),
         (("run", "--nope", "talk.wav"), "--nope"),
         (("run", "--chunk", "soon", "talk.wav"), "--chunk"),
+        (("run", "--vad", "ears", "talk.wav"), '--vad must be "silero" or "pyannote", not "ears"'),
+        (("run", "--task", "sing", "talk.wav"), '--task must be "transcribe" or "translate", not "sing"'),
+        (("run", "--language", "tlh", "talk.wav"), '--language must be "auto", "auto-per-chunk" or a code'),
+        (("run", "--backend", "pen", "talk.wav"), '--backend must be "auto", "faster-whisper", "mlx", "whisperx"'),
         (("run", "--chunk", "5", "talk.wav"), "--chunk must be a whole number of seconds from 30 to 3600, not 5."),
         (("run", "--batch", "0", "talk.wav"), '--batch must be a whole number from 1 to 64, or "auto", not 0.'),
         (("run", "--formats", "doc", "talk.wav"), "--formats must be a list"),

@@ -87,6 +87,17 @@ def test_values_follow_their_options():
     assert words("run", "--formats=srt,t") == ["--formats=srt,txt"]
     assert words("export", "1", "--format", "js") == ["json"]
     assert words("run", "--language", "de") == ["de"]
+    assert words("run", "--language", "auto") == ["auto", "auto-per-chunk"]
+    assert words("film.mkv", "--vad", "") == ["silero", "pyannote"]
+    assert words("watch", "--task=trans") == ["--task=transcribe", "--task=translate"]
+    assert words("run", "--backend", "w") == ["whisperx"]
+    assert {"tiny", "tiny.en", "tiny-4bit"} <= set(words("run", "--model", "tiny"))
+    assert offers_files("run", "--model", ""), "or its folder"
+    assert words("run", "--align", "o") == ["off"]
+    assert offers_files("run", "--align", "o"), "or the folder of a model"
+    assert (words("run", "--terms", ""), offers_files("run", "--terms", "")) == ([], True)
+    assert words("run", "--corr") == ["--correct"]
+    assert words("run", "--no") == ["--no-correct"]
     assert words("events", "1", "--level", "w") == ["warning"]
     assert words("events", "1", "--level", "info", "--f") == ["--follow"]
     assert offers_files("run", "--out", "/tm")
@@ -99,6 +110,12 @@ def test_commands_of_commands():
     assert words("service", "status", "--j") == ["--json"]
     assert words("completion", "") == ["bash", "zsh", "fish"]
     assert words("completion", "bash", "") == ["--help"]
+
+
+def test_models_by_their_names():
+    assert {"list", "get", "remove", "path"} == set(words("models", ""))
+    assert set(words("models", "get", "large-v3-t")) == {"large-v3-turbo", "large-v3-turbo-4bit"}
+    assert "auto" not in words("models", "remove", "")
 
 
 def test_what_makes_no_sense_is_answered_with_nothing_wrong():

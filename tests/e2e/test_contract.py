@@ -18,7 +18,7 @@ from tests.wer import wer
 
 ROW = {
     *("job", "path", "state", "error", "fraction", "duration", "heard", "transcribed", "gaps", "outputs"),
-    *("speed", "eta"),
+    *("speed", "eta", "language", "aligned", "fetching"),
 }
 """What is told of a job."""
 FILM, TALK = 1, 2

@@ -19,7 +19,8 @@ from tests.wer import wer
 
 WHY_NOT = tmux_is_missing()
 pytestmark = pytest.mark.skipif(WHY_NOT is not None, reason=f"no terminal to test in: {WHY_NOT}")
-SIZE = (120, 40)
+SIZE = (120, 100)
+"""Room for every pane, and for the whole text: a fast machine may be through before the next screen is there."""
 FIRST_WORDS = "train leaves the station"
 """Of the first window."""
 LEFT = "1 job was left unfinished. Go on with it?"

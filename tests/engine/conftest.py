@@ -15,7 +15,7 @@ from engine.ledger import Ledger
 from engine.recipe import Policy, Recipe
 from engine.view import View, fold
 
-STAGES = {"listen": "tests.stages:Listen"}
+STAGES = {"listen": "tests.stages:Listen", "align": "tests.stages:Align"}
 POLICY = Policy(retries=2, retry_delay_ms=1, partial_every_ms=0)
 
 
@@ -25,6 +25,14 @@ def home(tmp_path) -> Home:
     home = Home(tmp_path / "home")
     home.create()
     return home
+
+
+@pytest.fixture(scope="session")
+def audio(heart, tmp_path_factory) -> Path:
+    """Two minutes of a woman's speech, as decoded audio lies on disk."""
+    path = tmp_path_factory.mktemp("pcm") / "audio.pcm"
+    path.write_bytes(heart.samples.astype("<i2").tobytes())
+    return path
 
 
 @dataclass
@@ -75,7 +83,8 @@ def bench(home):
 
     @contextlib.asynccontextmanager
     async def make(**kwargs):
-        engine = Engine(home, policy=kwargs.pop("policy", POLICY), stages=STAGES, **kwargs)
+        stages = STAGES | kwargs.pop("stages", {})
+        engine = Engine(home, policy=kwargs.pop("policy", POLICY), stages=stages, **kwargs)
         made = Bench(engine, home)
         async with engine:
             yield made

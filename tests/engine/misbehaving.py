@@ -12,6 +12,7 @@ from pathlib import Path
 from engine.executors import outbox
 from engine.messages import Finding, Warned, Work
 from engine.recipe import Recipe
+from engine.stages.base import StageError
 
 SOCKET = int(sys.argv[1]) if len(sys.argv) > 1 and sys.argv[1].isdecimal() else -1
 
@@ -44,15 +45,6 @@ class Unknown(Stage):
         for_ever()
 
 
-class Endless(Stage):
-    """Says more than any message is long."""
-
-    def misbehave(self, work):
-        with open(SOCKET, "wb", closefd=False) as out:
-            out.write(b"x" * (9 * 2**20))
-        for_ever()
-
-
 class BreaksOff(Stage):
     """Ends in the middle of a message."""
 
@@ -62,6 +54,15 @@ class BreaksOff(Stage):
     def misbehave(self, work):
         os.write(SOCKET, b'{"type":"Loaded","took')
         os._exit(0)
+
+
+class Endless(BreaksOff):
+    """Says more than any message is long."""
+
+    def misbehave(self, work):
+        with open(SOCKET, "wb", closefd=False) as out:
+            out.write(b"x" * (9 * 2**20))
+        for_ever()
 
 
 class DiesSpeaking(BreaksOff):
@@ -132,3 +133,77 @@ class Talks(Stage):
 class Exits(Stage):
     def misbehave(self, work):
         os._exit(7)
+
+
+class Apart(Stage):
+    """Lanes cannot share it. Goes on once as many processes as there are lanes have begun a window."""
+
+    is_shareable = False
+
+    def __init__(self, recipe):
+        assert recipe.parallel == 1
+        self.ballast = b""
+
+    def run(self, work):
+        folder = Path(work.media)
+        for span in work.spans:
+            (folder / f"{span.start}.begun").write_text(str(os.getpid()))
+            self.meet(folder, 2 if work.recipe.model == "two" else work.recipe.parallel)
+            yield (Warned(message=f"{span.start} by {os.getpid()}"),)
+            self.misbehave(work)
+
+    def meet(self, folder: Path, count: int) -> None:
+        """Wait until so many processes have begun something."""
+        while len({path.read_text() for path in folder.glob("*.begun")} - {""}) < count:
+            threading.Event().wait(0.005)
+
+    def misbehave(self, work):
+        pass
+
+
+class ApartFalls(Apart):
+    """The process of a lane's own ends in the way the model's name says; that of the first lane waits."""
+
+    def misbehave(self, work):
+        if os.getppid() == os.getsid(0):
+            match work.recipe.model:
+                case "exit":
+                    os._exit(9)
+                case "raise":
+                    raise StageError("Nobody can say this.")
+                case "oom":
+                    raise MemoryError("no room")
+                case "babble":
+                    os.write(SOCKET, b"no message\n")
+                case number:
+                    os.kill(os.getpid(), int(number))
+            for_ever()
+        elif work.recipe.model not in ("raise", "oom"):
+            for_ever()
+
+
+class ApartUnloadable(Apart):
+    """Can be loaded in the worker, and not below it."""
+
+    def __init__(self, recipe):
+        if os.getppid() == os.getsid(0):
+            if recipe.model == "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
+            raise StageError("The second is one too many.")
+
+
+class ApartGrows(Apart):
+    """The process of a lane's own takes 200 MB more and keeps them."""
+
+    def misbehave(self, work):
+        if os.getppid() == os.getsid(0):
+            self.ballast = os.urandom(2**20) * 200
+        for_ever()
+
+
+class ApartLoads(Apart):
+    """Loads for ever, but in the worker itself."""
+
+    def __init__(self, recipe):
+        if os.getppid() == os.getsid(0):
+            for_ever()

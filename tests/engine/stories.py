@@ -4,11 +4,13 @@ from engine import commands as cmd
 from engine import events as ev
 from engine.machine import stimuli as do
 from engine.memory import MB
+from engine.recipe import Recipe
 from tests.engine.world import WINDOW, World
 
 
 def add(world: World, path: str = "/media/talk.wav", windows: int = 6, **options) -> int:
-    """Queue a file with so many windows; the job's number."""
+    """Queue a file with so many windows, in English unless its recipe says otherwise; the job's number."""
+    options.setdefault("recipe", Recipe(language="en"))
     world.lengths[path] = windows * WINDOW
     assert world.ask(cmd.Add(path=path, options=cmd.Options(**options))) is None
     return max(world.books)

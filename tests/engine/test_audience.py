@@ -119,3 +119,13 @@ def test_whenever_it_reads_it_sees_the_jobs_as_they_are(limits, steps):
             assert seen.memory[-1:] == teller.view.memory[-1:]
 
     asyncio.run(run())
+
+
+async def test_of_a_download_the_beginning_and_the_newest_wait():
+    teller = Teller(crowded=1)
+    teller.tell(ADDED)
+    steps = [ev.ModelFetched(job=1, worker=4, model="small", done=done, total=9) for done in range(8)]
+    for step in steps:
+        teller.tell(step)
+    told = await teller.listener.take()
+    assert [entry.event for entry in told] == [ADDED, steps[0], steps[-1]]

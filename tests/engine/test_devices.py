@@ -145,3 +145,15 @@ def test_freed_memory_goes_back_to_the_system():
     if kept < full - 50_000_000:
         pytest.skip("this C library is not glibc: it keeps nothing")
     assert tidied < full - 100_000_000
+
+
+def test_the_peak_of_mlx_is_told_once(load):
+    library = mlx(load, get_peak_memory=900, reset_peak_memory=None)
+    assert devices.peak() == 900
+    assert ("reset_peak_memory",) in library.asked
+
+
+def test_without_mlx_no_peak_is_told(load):
+    assert devices.peak() == 0
+    cuda(load, max_memory_reserved=5)
+    assert devices.peak() == 0

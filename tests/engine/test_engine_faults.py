@@ -28,6 +28,20 @@ async def test_a_stage_that_breaks_its_promise_costs_a_window_not_the_job(bench,
         assert b.decoded(job) == [0, 1, 3, 4]
 
 
+async def test_lanes_with_processes_of_their_own_lose_nothing_whatever_befalls_them(bench, media):
+    """Deaths, a lack of memory, an exception and poison: the machine need not know where they happened."""
+    recipe = Recipe(backend="tests.stages:Apart", batch=1, parallel=2, language="en")
+    path = media(windows=9, segv="1", kill="3", oom="4", **{"raise": "5"}, poison="7")
+    async with bench(policy=Policy(retries=3, retry_delay_ms=1, climb_after=99)) as b:
+        job = await b.add(path, recipe=recipe)
+        state = await asyncio.wait_for(b.ended(job), 60)
+        assert state.gaps == 10_000
+        assert b.decoded(job) == [0, 1, 2, 3, 4, 5, 6, 8]
+    assert len(set(path.with_suffix(".media.pids").read_text().split())) > 2
+    kinds = {each.kind for each in b.said(ev.AttemptFailed)}
+    assert {FailureKind.ERROR} < kinds <= {FailureKind.CRASH, FailureKind.OOM, FailureKind.ERROR}
+
+
 async def test_a_stage_that_exits_while_loading_fails_the_job(bench, media):
     async with bench() as b:
         job = await b.add(media(), recipe=Recipe(backend="tests.stages:ExitsLoading", language="en"))

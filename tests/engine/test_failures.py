@@ -61,7 +61,7 @@ def test_with_no_memory_for_anything_the_job_fails_and_says_what_to_do(world):
 
 def test_a_model_too_large_to_load_gives_way_to_one_that_is_not(world):
     """A smaller batch is no help to weights that do not fit: those rungs are left out."""
-    policy(world, retries=1, models=("large-v3", "medium", "small", "tiny"))
+    policy(world, retries=1, models={"faster-whisper": ("large-v3", "medium", "small", "tiny")})
     job = add(world, windows=10, recipe=Recipe(model="large-v3", compute_type="float16", batch=8, parallel=1))
     while not isinstance(state(world, job), ENDED):
         number = transcriber(world)
@@ -323,7 +323,7 @@ def test_a_cancelled_job_that_hangs_does_not_keep_the_others_waiting(world):
 
 
 def test_workers_killed_while_they_load_change_nothing_at_first(world):
-    policy(world, retries=3, models=("small", "tiny"))
+    policy(world, retries=3, models={"faster-whisper": ("small", "tiny")})
     job = add(world, windows=10, recipe=Recipe(model="small", parallel=1))
     world.end(transcriber(world), FailureKind.OOM)
     run_until(world, lambda: isinstance(state(world, job), Done))

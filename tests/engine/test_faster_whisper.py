@@ -1,30 +1,30 @@
 """The faster-whisper backend on real speech, with the bundled model."""
 
 import itertools
+import re
+from pathlib import Path
 
 import msgspec
 import pytest
 
 from engine.messages import Decoded, Work
+from engine.models import locate
 from engine.recipe import Recipe
-from engine.stages.base import AudioLost
+from engine.stages.base import AudioLost, UnusableInput
 from engine.timeline import Span, intersect, length
 from engine.transcript import Segment
 from tests.wer import wer
 
 
-@pytest.fixture(scope="module")
-def backend():
+def load(**recipe):
     from engine.stages.asr.faster_whisper import FasterWhisper
 
-    return FasterWhisper(Recipe(model="tiny.en", parallel=1, language="en"))
+    return FasterWhisper(Recipe(**{"model": "tiny.en", "parallel": 1, "language": "en"} | recipe))
 
 
 @pytest.fixture(scope="module")
-def audio(heart, tmp_path_factory):
-    path = tmp_path_factory.mktemp("pcm") / "audio.pcm"
-    path.write_bytes(heart.samples.astype("<i2").tobytes())
-    return path
+def backend():
+    return load()
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +85,35 @@ def text(*found: Decoded) -> str:
     return " ".join(segment.text for each in found for segment in each.segments)
 
 
+@pytest.mark.parametrize(
+    ("file", "data", "why"),
+    [
+        ("config.json", None, "it has no config.json"),
+        ("vocabulary.txt", None, "it has no vocabulary"),
+        ("tokenizer.json", None, "it has no tokenizer.json"),
+        ("config.json", b'{"a', "parse error"),
+        ("tokenizer.json", b"hello", "expected value"),
+        ("model.bin", b"hello", "model binary version"),
+    ],
+)
+def test_a_damaged_model_is_an_error_in_a_sentence(tmp_path, monkeypatch, file, data, why):
+    """A tokenizer that is missing is not waited for, where there is no network."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    for path in Path(locate("tiny.en", "faster-whisper")).iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    (tmp_path / file).unlink()
+    if data is not None:
+        (tmp_path / file).write_bytes(data)
+    sentence = f"The model in {re.escape(str(tmp_path))} cannot be loaded .*{why}.*; get it once more, or name another"
+    with pytest.raises(UnusableInput, match=sentence):
+        load(model=str(tmp_path))
+
+
+def test_numbers_that_the_processor_does_not_know_are_an_error_in_a_sentence():
+    with pytest.raises(UnusableInput, match=r'^This processor cannot compute with "int4"; set transcribe.compute_type'):
+        load(compute_type="int4")
+
+
 def test_where_all_is_well_the_speech_changes_nothing(backend, audio, windows, heart):
     """With the speech known, words, times and figures are the same; nothing is doubted, and nothing missed."""
     found = decode(backend, audio, windows, 2, heart.spans)
@@ -100,9 +129,10 @@ class Forgetful:
         self._sentences = sentences
         self.looks: list[Span] = []
 
-    def __call__(self, work: Work, spans) -> list:
-        takes = self._backend(work, spans)
-        if tuple(spans) != work.spans:
+    def __call__(self, work: Work, asks) -> list:
+        takes = self._backend(work, asks)
+        spans = tuple(ask.span for ask in asks)
+        if spans != work.spans:
             self.looks += spans
             return takes
         return [take._replace(segment=self._cut(take.span, take.segment)) for take in takes]
@@ -115,8 +145,8 @@ class Forgetful:
 
 
 def test_speech_that_got_no_words_is_decoded_once_more(backend, audio, windows, heart, monkeypatch):
-    forgetful = Forgetful(backend._takes, heart.spans)
-    monkeypatch.setattr(backend, "_takes", forgetful)
+    forgetful = Forgetful(backend.takes, heart.spans)
+    monkeypatch.setattr(backend, "takes", forgetful)
     found = decode(backend, audio, windows, 2, heart.spans)
     assert wer(heart.text, text(*found)) < 0.02
     assert len(forgetful.looks) == len(windows)
@@ -156,12 +186,12 @@ def test_words_far_from_all_speech_are_left_out(backend, audio, windows, heart):
 
 
 def test_a_loop_is_doubted(backend, audio, windows, monkeypatch):
-    def stammering(work: Work, spans) -> list:
-        takes = genuine(work, spans)
+    def stammering(work: Work, asks) -> list:
+        takes = genuine(work, asks)
         return [take._replace(segment=msgspec.structs.replace(take.segment, text="the train " * 5)) for take in takes]
 
-    genuine = backend._takes
-    monkeypatch.setattr(backend, "_takes", stammering)
+    genuine = backend.takes
+    monkeypatch.setattr(backend, "takes", stammering)
     (found,) = decode(backend, audio, windows[:1], 1)
     assert found.doubt == "“the train” comes 5 times in a row"
 

@@ -125,6 +125,17 @@ def test_a_sudden_growth_that_a_worker_tells_of_is_acted_upon_before_the_next_sa
     assert isinstance(state(world, job), Running)
 
 
+def test_a_growth_that_has_passed_counts_for_what_the_recipe_takes(world):
+    """What the device held for a moment, between two looks at the process."""
+    job = add(world, windows=20, recipe=Recipe(batch=1, parallel=1))
+    run_until(world, lambda: transcriber(world) is not None and world.books[job].decoded)
+    number = transcriber(world)
+    world.say(number, msg.Heartbeat(0, 50 * MB, 200 * MB, device_peak=130 * MB))
+    attempts = world.machine._core.jobs[job].attempts.values()
+    assert {each.peak for each in attempts if each.began is not None} == {280 * MB}
+    assert not world.workers[number].killed
+
+
 def test_what_took_too_much_is_not_climbed_to_again(world):
     job = add(world, windows=60, recipe=Recipe(batch=4, parallel=2, chunk_ms=30_000), chunking="always")
     run_until(world, lambda: world.books[job].decoded)

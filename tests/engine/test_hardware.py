@@ -75,3 +75,33 @@ def test_a_card_needs_its_driver_and_cublas(tmp_path: Path, monkeypatch):
     monkeypatch.delenv("LD_LIBRARY_PATH")
     write(tmp_path, {"usr/lib64/libcublas.so.12": ""})
     assert hardware.has_cuda(tmp_path)
+
+
+# ---- Apple silicon
+
+
+@pytest.mark.parametrize(
+    ("platform", "machine", "expected"),
+    [("darwin", "arm64", True), ("darwin", "x86_64", False), ("linux", "arm64", False)],
+)
+def test_what_is_apple_silicon(monkeypatch, platform, machine, expected):
+    monkeypatch.setattr("sys.platform", platform)
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    assert hardware.is_apple() is expected
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"), [("pass", True), ("raise RuntimeError('no device')", False), ("import os; os.abort()", False)]
+)
+def test_metal_is_tried_where_it_can_do_no_harm_and_once(monkeypatch, code, expected):
+    hardware.has_metal.cache_clear()
+    monkeypatch.setattr(hardware, "METAL", code)
+    assert hardware.has_metal() is expected
+    monkeypatch.setattr("subprocess.run", None)
+    assert hardware.has_metal() is expected
+    hardware.has_metal.cache_clear()
+
+
+def test_free_memory_is_never_more_than_there_is(monkeypatch):
+    monkeypatch.setattr(hardware, "memory", lambda: 5)
+    assert hardware.free() == 5

@@ -16,6 +16,7 @@ from engine.recipe import Recipe
 from engine.serving import sockets
 from engine.serving.launch import Ready, start
 from engine.serving.protocol import MESSAGE_LIMIT, PROTOCOL, Answered, Ask, FromHost, Hello, Refused, Welcome
+from engine.terms import Term
 from tests.engine.hosting import PATIENCE, end
 
 MESSAGES = 10_000
@@ -45,12 +46,18 @@ recipes = st.builds(
     chunk_ms=integers,
     language=st.none() | texts,
     task=texts,
-    terms=st.lists(texts, max_size=2).map(tuple),
+    vad=texts,
+    align=texts,
     temperature=st.floats(allow_nan=False),
+)
+terms = st.builds(
+    Term, text=texts, aliases=st.lists(texts, max_size=2).map(tuple), start=integers, end=st.none() | integers
 )
 options = st.builds(
     Options,
     recipe=recipes,
+    terms=st.lists(terms, max_size=2).map(tuple),
+    corrects=st.booleans(),
     formats=st.lists(texts, max_size=2).map(tuple),
     out=st.none() | texts,
     track=st.none() | texts,

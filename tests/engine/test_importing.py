@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import hardware
-from engine.settings import Settings, load, save
+from engine.settings import Settings, load, save, takings
 from engine.settings.file import fields
 from engine.settings.foreign import FILMS, LARGEST, TALKS, CannotImport, Program
 from engine.settings.importing import Finding, Import, read
@@ -159,7 +159,10 @@ def test_characters_that_no_file_can_hold_are_refused(talks):
         ("WHISPER_MODEL=large-v3", "transcribe.model", "large-v3"),
         ("WHISPER_MODEL=mlx-community/whisper-large-v3-mlx", "transcribe.model", "large-v3"),
         ("whisper_model=large-v3", "transcribe.model", "large-v3"),
-        ("WHISPER_BACKEND=whisperx", "transcribe.backend", "faster-whisper"),
+        ("WHISPER_MODEL=mlx-community/whisper-large-v3-turbo-q4", "transcribe.model", "large-v3-turbo"),
+        ("WHISPER_BACKEND=whisperx", "transcribe.backend", "whisperx"),
+        ("WHISPER_BACKEND=MLX", "transcribe.backend", "mlx"),
+        ("WHISPERX_ALIGN_MODEL=WAV2VEC2_ASR_LARGE_960H", "transcribe.align", "WAV2VEC2_ASR_LARGE_960H"),
         ("WHISPER_COMPUTE_TYPE=int8", "transcribe.compute_type", "int8"),
         ("WHISPER_COMPUTE_TYPE=float32", "transcribe.compute_type", "float32"),
         ("DEVICE=CPU", "transcribe.device", "cpu"),
@@ -193,6 +196,7 @@ def test_what_a_key_becomes(films, line, setting, became):
     ("line", "became", "note"),
     [
         ("WHISPERX_DEVICE=cuda", "auto", "no NVIDIA card"),
+        ("DEVICE=mps", "auto", "auto takes Apple's graphics with mlx"),
         ("WHISPER_COMPUTE_TYPE=float16", "auto", "a processor does not compute with it"),
         ("ENABLE_CHUNKING=false", "auto", "still meant chunks"),
         ("CHUNK_DURATION_MINUTES=5", 300, "minutes became seconds"),
@@ -200,6 +204,21 @@ def test_what_a_key_becomes(films, line, setting, became):
     ],
 )
 def test_what_is_changed_on_the_way_is_said(films, line, became, note):
+    finding = only(films(line))
+    assert (finding.outcome, finding.became) == ("set", became)
+    assert note in finding.note
+
+
+@pytest.mark.parametrize(
+    ("line", "became", "note"),
+    [
+        ("WHISPER_BACKEND=whisperx", "faster-whisper", "whisperX is not installed"),
+        ("WHISPER_BACKEND=mlx", "auto", "mlx is not installed"),
+        ("WHISPERX_ALIGN_MODEL=me/mine", "off", "whisperX is not installed"),
+    ],
+)
+def test_what_is_not_installed_is_not_asked_for(films, monkeypatch, line, became, note):
+    monkeypatch.setattr(takings, "is_installed", lambda _: False)
     finding = only(films(line))
     assert (finding.outcome, finding.became) == ("set", became)
     assert note in finding.note
@@ -235,7 +254,7 @@ def test_a_value_that_cannot_be_is_left_out_and_said(films, line, note):
     assert "nobodysbusiness" not in repr(found)
 
 
-@pytest.mark.parametrize("line", ["DEVICE=mps", "WHISPER_BACKEND=mlx", "SUBTITLE_FORMAT=ass", "SILERO_THRESHOLD=0.5"])
+@pytest.mark.parametrize("line", ["SUBTITLE_FORMAT=ass", "SILERO_THRESHOLD=0.5"])
 def test_what_there_are_no_settings_for_yet_is_said(films, line):
     found = films(line)
     assert (only(found).outcome, found.changes) == ("not-yet", {})
@@ -376,7 +395,8 @@ def test_whatever_the_values_are_what_comes_out_can_be_set(tmp_path_factory, dat
 @given(st.lists(st.tuples(st.sampled_from(sorted(FILMS.known())), st.text()), min_size=1, max_size=5))
 def test_so_it_is_with_lines(tmp_path_factory, pairs):
     path = Path(tmp_path_factory.getbasetemp()) / "any.env"
-    lines = (f"{name}={value}" for name, value in pairs)
+    # A line that can be read first, by which the file is known whatever the others are.
+    lines = ("TITLE=any", *(f"{name}={value}" for name, value in pairs))
     path.write_text("\n".join(lines), encoding="utf-8", errors="replace")
     found = read(path, Settings())
     assert found.applied(Settings()) != Settings() or not found.changes

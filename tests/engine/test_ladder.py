@@ -1,5 +1,7 @@
 """The ladder: it always ends, never grows for want of memory, and never repeats what was too heavy."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,12 +10,12 @@ from engine.ladder import LADDERS, TEMPERATURES, Limits, Tried, decide, heavier,
 from engine.memory import estimate
 from engine.recipe import Failure, FailureKind, Recipe
 
-MODELS = ("large-v3", "medium", "medium.en", "small", "tiny", "tiny.en")
+MODELS = ("large-v3", "medium", "medium.en", "small", "small-8bit", "small-4bit", "tiny", "tiny.en", "tiny.en-4bit")
 recipes = st.builds(
     Recipe,
     backend=st.sampled_from((*LADDERS, "my.package:Stage")),
     model=st.sampled_from((*MODELS, "/models/mine")),
-    compute_type=st.sampled_from(("int8", "float16", "float32", "int8_float16")),
+    compute_type=st.sampled_from(("int8", "float16", "float32", "int8_float16", "int4", "bfloat16")),
     device=st.sampled_from(("cpu", "cuda")),
     batch=st.integers(1, 64),
     parallel=st.integers(1, 16),
@@ -136,10 +138,13 @@ def test_a_rejected_text_gets_every_temperature_once():
 
 
 def test_only_a_model_that_knows_the_language_stands_in():
-    assert stand_ins(Recipe(model="medium", language="de"), MODELS) == ("medium", "small", "tiny")
-    assert stand_ins(Recipe(model="small", language="en"), MODELS) == ("small", "tiny", "tiny.en")
-    assert stand_ins(Recipe(model="small", language="en", task="translate"), MODELS) == ("small", "tiny")
+    at_hand = ("medium", "medium.en", "small", "tiny", "tiny.en")
+    assert stand_ins(Recipe(model="medium", language="de"), at_hand) == ("medium", "small", "tiny")
+    assert stand_ins(Recipe(model="small", language="en"), at_hand) == ("small", "tiny", "tiny.en")
+    assert stand_ins(Recipe(model="small", language="en", task="translate"), at_hand) == ("small", "tiny")
     assert stand_ins(Recipe(model="/models/mine"), MODELS) == ()
+    at_hand = ("large-v3", "large-v3-turbo", "distil-large-v3", "medium", "tiny")
+    assert stand_ins(Recipe(model="large-v3", language="yue"), at_hand) == ("large-v3", "large-v3-turbo")
 
 
 def test_the_last_rungs_are_a_smaller_model_and_then_the_processor():
@@ -150,3 +155,47 @@ def test_the_last_rungs_are_a_smaller_model_and_then_the_processor():
         steps.append((below.compute_type, below.model, below.device))
         recipe = below
     assert steps == [("int8_float16", "small", "cuda"), ("int8_float16", "tiny", "cuda"), ("int8", "tiny", "cpu")]
+
+
+def test_of_a_model_in_several_sizes_only_the_smallest_stands_in():
+    at_hand = ("medium", "medium-8bit", "medium-4bit", "small", "small-8bit", "tiny", "tiny-4bit")
+    assert stand_ins(Recipe(model="medium"), at_hand) == ("medium", "small-8bit", "tiny-4bit")
+    assert stand_ins(Recipe(model="small-8bit"), at_hand) == ("small-8bit", "tiny-4bit")
+
+
+@given(recipes.filter(lambda recipe: recipe.backend == "mlx"))
+def test_mlx_computes_with_less_before_it_takes_another_model(recipe):
+    models, numbers = limits(recipe).models, ("float32", "bfloat16", "float16", "int8", "int8_float16", "int4")
+    while (below := lighter(recipe, models)) is not None:
+        assert numbers.index(below.compute_type) >= numbers.index(recipe.compute_type)
+        if below.model != recipe.model:
+            assert below.compute_type in ("int4", "int8_float16")
+        recipe = below
+
+
+@given(recipes.filter(lambda recipe: recipe.backend in ("mlx", "whisperx")))
+def test_lanes_that_cannot_share_are_given_up_before_other_words(recipe):
+    """Each has a model of its own, so there is most to gain; but the batch costs less speed, and goes first."""
+    steps = [recipe]
+    while (below := lighter(steps[-1], limits(recipe).models)) is not None:
+        steps.append(below)
+    for one, other in pairwise(steps):
+        if one.parallel > other.parallel:
+            assert one.batch == 1
+        if one.compute_type != other.compute_type or one.model != other.model:
+            assert (one.batch, one.parallel) == (1, 1)
+
+
+def test_the_rungs_of_mlx_in_order():
+    recipe = Recipe(backend="mlx", model="small", compute_type="float32", device="metal", batch=1, parallel=2)
+    steps = []
+    while (below := lighter(recipe, stand_ins(recipe, MODELS))) is not None:
+        steps.append((below.parallel, below.compute_type, below.model))
+        recipe = below
+    assert steps == [
+        (1, "float32", "small"),
+        (1, "float16", "small"),
+        (1, "int8", "small"),
+        (1, "int4", "small"),
+        (1, "int4", "tiny"),
+    ]

@@ -13,18 +13,18 @@ import pytest
 
 import engine.audiofile
 from engine.audiofile import AudioFile
+from engine.hearing import BLOCK_MS, Listener
 from engine.messages import Heard, Probed, Warned, Work
 from engine.planner import MAX_WINDOW_MS, QUIET_MS
 from engine.recipe import Recipe
-from engine.silero import BLOCK_MS, Listener, Silero
+from engine.silero import Silero
 from engine.stages.base import DiskFull, StageError, UnusableInput
 from engine.stages.listen import Listen
 from engine.timeline import Span, covers, union
 from tests.media_files import Sound, breathless, resampled, silence, speech, write_media
+from tests.recordings import AUDIO, shared
 
-AUDIO = Path(os.environ.get("SCRIBETUI_AUDIO") or Path(__file__).parents[2].parent / "shared" / "audio")
-shared = pytest.mark.skipif(not AUDIO.is_dir(), reason="the folder shared/audio is not beside the checkout")
-
+NONE = np.zeros(0, np.int16)
 MS = 32
 """Bytes of a millisecond."""
 
@@ -242,10 +242,10 @@ def test_stopping_in_the_middle_gives_the_audio_free(listen, work):
 @pytest.mark.parametrize("frames", [1, 7, 250, 1_000])
 def test_blocks_of_any_size_are_heard_bit_for_bit_as_the_whole(model, frames):
     samples = np.rint(speech(40_000) * 32_767).astype(np.int16)
-    likely, _ = model.probabilities(samples, b"")
+    likely, _ = model.probabilities(samples, NONE, b"", True)
     pieces, memory = [], b""
     for first in range(0, len(samples), frames * 512):
-        some, memory = model.probabilities(samples[first : first + frames * 512], memory)
+        some, memory = model.probabilities(samples[first : first + frames * 512], NONE, memory, False)
         pieces += some
     assert pieces == likely
 

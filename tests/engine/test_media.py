@@ -11,9 +11,7 @@ from engine.iso639 import language_key
 from engine.media import Media, clock
 from engine.stages.base import UnusableInput
 from tests.media_files import Film, Sound, resampled, silence, speech, tone, write_media
-
-AUDIO = Path(os.environ.get("SCRIBETUI_AUDIO") or Path(__file__).parents[2].parent / "shared" / "audio")
-shared = pytest.mark.skipif(not AUDIO.is_dir(), reason="the folder shared/audio is not beside the checkout")
+from tests.recordings import AUDIO, shared
 
 MARK_MS = 3_000
 LENGTH_MS = 6_000

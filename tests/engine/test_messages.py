@@ -1,5 +1,6 @@
 """Everything that is said survives the way through JSON."""
 
+import functools
 import types
 import typing
 
@@ -43,6 +44,7 @@ def test_an_entry_is_one_line(data):
     assert msgspec.json.decode(line, type=Entry) == entry
 
 
+@functools.cache
 def build(kind: type) -> st.SearchStrategy:
     """Any value of a struct, by its annotations."""
     hints = typing.get_type_hints(kind, include_extras=True)
@@ -57,7 +59,10 @@ def value_of(hint) -> st.SearchStrategy:
     if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
         return build(hint)
     if origin is tuple:
-        return st.lists(value_of(typing.get_args(hint)[0]), max_size=2).map(tuple)
+        of, *others = typing.get_args(hint)
+        if others != [...]:
+            return st.tuples(value_of(of), *map(value_of, others))
+        return st.lists(value_of(of), max_size=2).map(tuple)
     if isinstance(hint, types.UnionType) or origin is typing.Union:
         return st.one_of(*[value_of(each) for each in typing.get_args(hint)])
     if origin is typing.Literal:

@@ -167,6 +167,16 @@ def test_json_is_what_whisperx_writes_and_more():
     assert (found["language"], found["complete"], found["until"]) == ("en", True, None)
 
 
+def test_json_tells_which_times_were_not_found_in_the_sound():
+    words = (Word("One", 0, 400, 0.9), Word(" 2", 400, 600, 0.9, guessed=True))
+    told = transcript(Segment(0, 600, "One 2", words))
+    told = msgspec.structs.replace(told, unaligned=(Doubt(Span(0, 600), "1 word has no letters"),))
+    found = json.loads(text_of(told, "json"))
+    assert [word.get("guessed") for word in found["word_segments"]] == [None, True]
+    assert found["segments"][0]["words"] == found["word_segments"]
+    assert found["unaligned"] == [{"start": 0.0, "end": 0.6, "reason": "1 word has no letters"}]
+
+
 def test_json_of_a_partial_transcript_says_how_far_it_goes():
     found = json.loads(text_of(transcript(segment("One."), until=20_500), "json"))
     assert (found["complete"], found["until"]) == (False, 20.5)

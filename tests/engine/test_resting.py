@@ -5,6 +5,8 @@ import pytest
 
 from engine import commands as cmd
 from engine import events as ev
+from engine import messages as msg
+from engine.machine import stimuli as do
 from engine.recipe import FailureKind, Recipe
 from engine.states import Cancelled, Done, Frozen, Paused, Pausing, Queued, Running
 from tests.engine.stories import add, run_until, sample, state, transcriber
@@ -152,8 +154,6 @@ def test_after_a_restart_a_frozen_job_is_paused(world):
 
 
 def test_an_engine_that_closes_thaws_its_workers_so_that_they_can_finish(world):
-    from engine.machine import stimuli as do
-
     job = add(world, windows=20)
     number = in_mid_batch(world, job)
     world.ask(cmd.Pause(job, "freeze"))
@@ -175,3 +175,49 @@ def test_a_model_kept_warm_is_given_back_when_memory_is_short(world, pressure):
     run_until(world, lambda: number not in world.workers)
     assert state(world, job).how == "parked"
     assert world.told(ev.WorkerEnded)[-1].reason == "its memory was needed"
+
+
+def loading(world: World, model: str) -> int:
+    """The transcriber of a job that was just added with a model, as it downloads that."""
+    add(world, windows=20, recipe=Recipe(language="en", model=model))
+    run_until(world, lambda: transcriber(world) is not None)
+    world.say(transcriber(world), msg.Fetching(model, 1, 1_000))
+    return transcriber(world)
+
+
+def test_a_model_that_loads_for_a_cancelled_job_is_not_waited_for(world):
+    number = loading(world, "large-v3")
+    world.ask(cmd.Cancel(1))
+    assert world.workers[number].killed
+    other = add(world, "/media/other.wav")
+    run_until(world, lambda: isinstance(state(world, other), Done))
+    assert not world.told(ev.AttemptFailed)
+    assert ev.WorkerEnded(number, "no longer needed") in world.told(ev.WorkerEnded)
+
+
+@pytest.mark.parametrize("command", [cmd.Cancel(1), cmd.Pause(1)])
+def test_nor_is_one_that_the_next_job_has_no_use_for(world, command):
+    number = loading(world, "large-v3")
+    other = add(world, "/media/other.wav")
+    world.ask(command)
+    run_until(world, lambda: number not in world.workers or world.workers[number].killed)
+    assert not world.workers[number].ready
+    run_until(world, lambda: isinstance(state(world, other), Done))
+
+
+def test_one_that_the_next_job_asks_for_too_is_loaded_for_that(world):
+    number = loading(world, "large-v3")
+    other = add(world, "/media/other.wav", recipe=Recipe(language="en", model="large-v3"))
+    world.ask(cmd.Cancel(1))
+    run_until(world, lambda: isinstance(state(world, other), Done))
+    assert [each.worker for each in world.told(ev.WorkerStarted) if each.stage == "transcribe"] == [number]
+
+
+def test_an_engine_that_closes_does_not_wait_for_a_model(world):
+    number = loading(world, "large-v3")
+    world.feed(do.Closing())
+    assert world.workers[number].killed
+    run_until(world, lambda: not world.workers)
+    world.start()
+    run_until(world, lambda: isinstance(state(world, 1), Done))
+    assert not world.told(ev.AttemptFailed)

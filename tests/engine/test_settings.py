@@ -13,12 +13,16 @@ from hypothesis import strategies as st
 
 from engine import hardware, models
 from engine.commands import Options
+from engine.ledger import Ledger
+from engine.machine.stimuli import Seen
+from engine.memory import Memory, estimate
 from engine.models import ModelMissing
-from engine.recipe import Policy, Recipe
+from engine.recipe import EACH_WINDOW, Policy, Recipe
 from engine.settings import (
     Settings,
     SettingsError,
     budget_bytes,
+    choosing,
     default_text,
     environment,
     load,
@@ -27,7 +31,8 @@ from engine.settings import (
     save,
 )
 from engine.settings.file import fields, find_line, parse
-from engine.settings.groups import LANGUAGES
+from engine.settings.recognition import LANGUAGES
+from engine.settings.resolve import choose_model, override
 
 ROOT = Path(__file__).parents[2]
 GIB = 1024**3
@@ -37,8 +42,13 @@ GIB = 1024**3
 def machine(monkeypatch):
     """A machine of 8 GiB and 4 cores with no card and only the bundled model; returns a way to change it."""
 
-    def change(memory=8 * GIB, cores=4, cuda=False, at_hand=(("tiny.en", 75 << 20),)):
+    def change(memory=8 * GIB, cores=4, cuda=False, at_hand=(("tiny.en", 75 << 20),), free=None, apple=False):
         monkeypatch.setattr(hardware, "memory", lambda: memory)
+        monkeypatch.setattr(hardware, "free", lambda: memory if free is None else free)
+        monkeypatch.setattr(hardware, "is_apple", lambda: apple)
+        monkeypatch.setattr(hardware, "has_metal", lambda: apple)
+        monkeypatch.setattr(choosing, "_held_by_workers", lambda: 0)
+        monkeypatch.setattr(choosing, "learned", Memory)
         monkeypatch.setattr(hardware, "cores", lambda: cores)
         monkeypatch.setattr(hardware, "has_cuda", lambda: cuda)
         found = [models.Model(name, f"/models/{name}", size) for name, size in at_hand]
@@ -112,7 +122,7 @@ def test_a_few_lines_change_only_what_they_name(tmp_path: Path):
         ),
         (
             "[zzz]\na = 1\n",
-            'f, line 1: there is no setting "zzz"; the tables are transcribe, listen, chunks, failures, '
+            'f, line 1: there is no setting "zzz"; the tables are transcribe, terms, listen, chunks, failures, '
             "watchdog, memory, power, models, output, host, watch, notify, screen.",
         ),
         (
@@ -138,8 +148,8 @@ def test_a_few_lines_change_only_what_they_name(tmp_path: Path):
         ),
         (
             '[transcribe]\nlanguage = "klingon"\n',
-            'f, line 2: transcribe.language must be "auto" or a code that Whisper knows, such as "en", "de" or "zh", '
-            'not "klingon".',
+            'f, line 2: transcribe.language must be "auto", "auto-per-chunk" or a code that Whisper knows, such as '
+            '"en", "de" or "zh", not "klingon".',
         ),
         ("[chunks]\nchunk = \n", "f, line 2: this is not valid TOML (invalid value)."),
         ("[chunks]\nchunk = 1\nchunk = 2", "f, line 3: this is not valid TOML (cannot overwrite a value)."),
@@ -254,16 +264,73 @@ def test_auto_on_a_card(machine):
     assert resolve(Settings(), {"device": "cpu"}).recipe.compute_type == "int8"
 
 
-def test_auto_takes_the_best_model_that_fits(machine):
-    models_at_hand = (("tiny.en", 75 << 20), ("small", 480 << 20), ("large-v3", 3 << 30))
-    machine(at_hand=models_at_hand)
-    assert resolve(Settings()).recipe.model == "small"
+LADDER = (("tiny.en", 75 << 20), ("small", 480 << 20), ("large-v3", 3 << 30))
+
+
+def chosen(options=None, text: str = "") -> choosing.Choice:
+    """The model that auto takes, and why."""
+    settings = override(parse(text, "f"), options or {})
+    return choose_model(settings, choosing.choose_backend(settings).value)
+
+
+def test_auto_takes_the_largest_model_that_fits_into_the_budget(machine):
+    machine(memory=32 * GIB, at_hand=LADDER)
+    assert chosen().value == "large-v3"
+    assert chosen().why == "it is the largest at hand that fits into the memory budget (16.3 GB of it)"
     assert resolve(Settings()).recipe.language is None
-    machine(memory=32 * GIB, at_hand=models_at_hand)
-    assert resolve(Settings()).recipe.model == "large-v3"
     assert resolve(Settings(), {"model": "tiny.en"}).recipe.model == "tiny.en"
-    machine(memory=1 * GIB, at_hand=models_at_hand)
-    assert resolve(Settings()).recipe.model == "tiny.en"
+    machine(memory=4 * GIB, at_hand=LADDER)
+    assert chosen().value == "small"
+    assert "it is the largest at hand after large-v3 that fits" in chosen().why
+    machine(memory=1 * GIB, at_hand=LADDER)
+    assert chosen().value == "tiny.en"
+
+
+def test_auto_leaves_the_memory_that_others_use_alone(machine, monkeypatch):
+    machine(memory=32 * GIB, at_hand=LADDER, free=5 * GIB)
+    assert chosen().value == "small"
+    assert "fits into the 1.8 GB that are free" in chosen().why
+    monkeypatch.setattr(choosing, "_held_by_workers", lambda: 4 * GIB)
+    assert chosen().value == "large-v3"
+    machine(memory=32 * GIB, at_hand=LADDER, free=GIB)
+    assert chosen() == (
+        "tiny.en",
+        "it is the smallest at hand, though there is little memory (the 0.0 GB that are free)",
+    )
+
+
+def test_auto_goes_by_what_recipes_have_really_taken(machine, monkeypatch):
+    machine(memory=32 * GIB, at_hand=LADDER)
+    memory = Memory()
+    memory.learn(resolve(Settings()).recipe, 20 * GIB)
+    monkeypatch.setattr(choosing, "learned", lambda: memory)
+    assert chosen().value == "small"
+
+
+def test_what_was_learned_is_in_the_ledger(home, monkeypatch):
+    monkeypatch.setenv("SCRIBETUI_HOME", str(home.path))
+    recipe = Recipe(batch=1, parallel=1)
+    assert choosing.learned().predict(recipe) == estimate(recipe)
+    monkeypatch.setattr("engine.ledger.Ledger.seen", lambda _: (Seen(recipe=recipe, peak=7 * GIB, slowest_ms=1),))
+    Ledger(home.ledger).close()
+    assert choosing.learned().predict(recipe) == 7 * GIB
+
+
+def test_what_the_workers_of_the_host_hold_counts_as_free(home, monkeypatch):
+    monkeypatch.setenv("SCRIBETUI_HOME", str(home.path))
+    assert choosing._held_by_workers() == 0
+    command = [sys.executable, "-c", "held = bytearray(64 << 20); print(flush=True); input()"]
+    with home.lock(), subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:
+        worker.stdout.readline()
+        assert choosing._held_by_workers() > 64 << 20
+        worker.communicate(b"\n")
+
+
+def test_lanes_are_as_many_as_the_budget_holds(machine):
+    machine(memory=4 * GIB, at_hand=(("large-v3", 3 << 30),))
+    assert resolve(Settings()).recipe.parallel == 1
+    machine(memory=32 * GIB, at_hand=(("large-v3", 3 << 30),))
+    assert resolve(Settings()).recipe.parallel == 4
 
 
 def test_auto_never_takes_an_english_model_for_another_language(machine):
@@ -278,6 +345,7 @@ def test_auto_never_takes_an_english_model_for_another_language(machine):
     [
         ({"language": "fr"}, 'There is no speech model for the language "fr" on this machine'),
         ({"task": "translate"}, "There is no speech model that can translate on this machine"),
+        ({"language": "auto-per-chunk"}, "There is no speech model for several languages on this machine"),
     ],
 )
 def test_nothing_suitable_at_hand_says_what_to_do(machine, asked, message):
@@ -300,6 +368,20 @@ def test_nothing_at_hand_names_the_bundled_model(machine):
             'The model "tiny.en" knows only English and cannot do the language "fr"',
         ),
         ({"model": "tiny.en", "task": "translate"}, 'The model "tiny.en" knows only English and cannot translate'),
+        (
+            {"model": "tiny.en", "language": "auto-per-chunk"},
+            'The model "tiny.en" knows only English and cannot tell languages apart',
+        ),
+        (
+            {"device": "metal"},
+            'transcribe.device = "metal" does not go with faster-whisper, which runs on cpu and cuda',
+        ),
+        ({"backend": "mlx", "device": "cuda"}, 'transcribe.device = "cuda" does not go with mlx'),
+        ({"compute_type": "int4"}, 'transcribe.compute_type = "int4" does not go with faster-whisper'),
+        (
+            {"backend": "mlx", "compute_type": "int8_float16"},
+            'transcribe.compute_type = "int8_float16" does not go with',
+        ),
         ({"chunk": "long"}, '--chunk must be a whole number of seconds from 30 to 3600, not "long".'),
         ({"compute_type": "int9"}, "--compute-type must be "),
         ({"formats": "srt,doc"}, "--formats must be "),
@@ -334,7 +416,9 @@ def test_options_win_over_settings(machine, tmp_path: Path, monkeypatch):
         ("transcribe.device", "cuda", ("recipe", "device")),
         ("transcribe.language", "fr", ("recipe", "language")),
         ("transcribe.task", "translate", ("recipe", "task")),
-        ("transcribe.terms", ["x"], ("recipe", "terms")),
+        ("transcribe.align", "auto", ("recipe", "align")),
+        ("listen.vad", "pyannote", ("recipe", "vad")),
+        ("transcribe.terms", ["x"], ("terms",)),
         ("listen.track", 1, ("track",)),
         ("chunks.chunk", 60, ("recipe", "chunk_ms")),
         ("chunks.chunking", "never", ("chunking",)),
@@ -377,6 +461,101 @@ def test_a_backend_from_elsewhere_knows_its_own_models(machine):
     assert resolve(Settings(), {"backend": "mine.stage:Stage"}).recipe.model == "auto"
 
 
+# ---- backends
+
+
+def test_auto_takes_mlx_where_metal_works(machine, monkeypatch):
+    machine(apple=True)
+    recipe = resolve(Settings()).recipe
+    assert (recipe.backend, recipe.device, recipe.compute_type) == ("mlx", "metal", "float16")
+    assert (recipe.batch, recipe.parallel) == (16, 1)
+    assert resolve(Settings(), {"device": "cpu"}).recipe.backend == "faster-whisper"
+    monkeypatch.setattr(hardware, "has_metal", lambda: False)
+    assert choosing.choose_backend(Settings()) == ("faster-whisper", "Metal cannot be used here")
+    assert resolve(Settings()).recipe.device == "cpu"
+    monkeypatch.setattr(choosing, "is_installed", lambda name: name != "mlx")
+    assert choosing.choose_backend(Settings()) == ("faster-whisper", 'mlx is not installed ("scribetui[mlx]")')
+
+
+def test_the_batch_on_a_processor_suits_the_model_too(machine):
+    assert resolve(Settings(), {"model": "base"}).recipe.batch == 4
+    assert resolve(Settings(), {"model": "large-v3"}).recipe.batch == 2
+    assert resolve(Settings(), {"model": "base", "batch": 1}).recipe.batch == 1
+
+
+def test_mlx_on_a_processor(machine):
+    recipe = resolve(Settings(), {"backend": "mlx"}).recipe
+    assert (recipe.device, recipe.compute_type, recipe.batch) == ("cpu", "float32", 2)
+    assert (recipe.parallel, recipe.threads) == (4, 1)
+
+
+def test_weights_that_are_quantised_say_what_is_computed_with(machine):
+    machine(apple=True, at_hand=(("small-4bit", 1 << 20), ("small-8bit", 2 << 20)))
+    assert resolve(Settings()).recipe.compute_type == "int8"
+    assert resolve(Settings(), {"model": "small-4bit"}).recipe.compute_type == "int4"
+
+
+def test_the_batch_on_metal_suits_the_model(machine):
+    machine(memory=64 * GIB, apple=True, at_hand=(("large-v3", 3 << 30),))
+    assert resolve(Settings()).recipe.batch == 2
+    assert resolve(Settings(), {"batch": 5}).recipe.batch == 5
+
+
+def test_whisperx(machine):
+    recipe = resolve(Settings(), {"backend": "whisperx"}).recipe
+    assert (recipe.device, recipe.compute_type, recipe.batch, recipe.parallel) == ("cpu", "int8", 4, 1)
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        (
+            {"backend": "whisperx"},
+            'transcribe.backend = "whisperx" asks for what is not installed; .*"scribetui.align."',
+        ),
+        ({"backend": "mlx"}, 'transcribe.backend = "mlx" asks for what is not installed; .*"scribetui.mlx."'),
+        ({"align": "auto"}, 'transcribe.align = "auto" asks for what is not installed; .*"scribetui.align'),
+        ({"vad": "pyannote"}, 'listen.vad = "pyannote" asks for what is not installed; .*"scribetui.align."'),
+    ],
+)
+def test_what_is_not_installed_is_named_with_what_brings_it(machine, monkeypatch, asked, message):
+    monkeypatch.setattr(choosing, "find_spec", lambda name: None if name != "faster_whisper" else name)
+    with pytest.raises(SettingsError, match=message):
+        resolve(Settings(), asked)
+
+
+def test_languages_and_alignment_reach_the_recipe(machine, tmp_path: Path, monkeypatch):
+    machine(at_hand=(("tiny", 75 << 20),))
+    assert resolve(Settings()).recipe.language is None
+    assert resolve(Settings(), {"language": "auto-per-chunk"}).recipe.language == EACH_WINDOW
+    assert resolve(Settings()).recipe.align == ""
+    assert resolve(Settings(), {"align": "owner/model"}).recipe.align == "owner/model"
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "aligner").mkdir()
+    (tmp_path / "aligner" / "model.safetensors").write_bytes(b"")
+    assert resolve(Settings(), {"align": "aligner"}).recipe.align == str(tmp_path / "aligner")
+
+
+@pytest.mark.parametrize("asked", ["nosuch", "/nowhere", "empty"])
+def test_what_can_be_no_model_to_align_with_is_refused_at_once(machine, tmp_path: Path, monkeypatch, asked):
+    """Before hours of work, not after them."""
+    machine()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    message = rf'no model ".*{asked}" to align words with .* model\.safetensors .*; OWNER/NAME is one on the hub'
+    with pytest.raises(ModelMissing, match=message):
+        resolve(Settings(), {"align": asked})
+    assert resolve(Settings(), {"align": "WAV2VEC2_ASR_BASE_960H"}).recipe.align == "WAV2VEC2_ASR_BASE_960H"
+
+
+def test_a_folder_as_a_model_is_named_in_full(tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "model.bin").write_bytes(b"")
+    assert resolve(Settings(), {"model": "mine"}).recipe.model == str(tmp_path / "mine")
+    assert resolve(Settings(), {"model": "tiny.en"}).recipe.model == "tiny.en"
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -407,9 +586,10 @@ def test_the_policy():
     assert policy(parse(text, "f")) == Policy(retries=5, retry_delay_ms=500, partial_every_ms=2_000, keep_warm_ms=0)
 
 
-def test_the_models_that_may_stand_in_are_those_at_hand_from_the_largest_on(machine):
+def test_the_models_that_may_stand_in_are_those_at_hand_from_the_largest_on(machine, monkeypatch):
     machine(at_hand=(("tiny", 75 << 20), ("small", 480 << 20), ("base", 140 << 20)))
-    assert policy(Settings()).models == ("base", "small", "tiny")
+    monkeypatch.setattr(choosing, "is_installed", lambda name: name != "whisperx")
+    assert policy(Settings()).models == dict.fromkeys(("faster-whisper", "mlx"), ("base", "small", "tiny"))
 
 
 def test_downloads_switched_off_holds_for_children_too(monkeypatch):

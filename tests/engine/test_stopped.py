@@ -111,7 +111,7 @@ def test_it_goes_on_in_its_turn_once_it_is_resumed(world):
 
 def test_its_file_added_again_takes_it_up_with_the_new_options(world):
     job = left_half_done(world)
-    assert add(world, windows=20, recipe=Recipe(batch=3), formats=("txt",)) == job
+    assert add(world, windows=20, recipe=Recipe(batch=3, language="en"), formats=("txt",)) == job
     assert isinstance(state(world, job), Running)
     assert world.books[job].options.formats == ("txt",)
     assert world.told(ev.RecipeChanged)[-1].recipe.batch == 3

@@ -50,6 +50,13 @@ def test_a_worker_kept_warm_belongs_to_the_job_it_goes_on_with(ledger):
     assert ev.WorkerReady(1, 5) not in story
 
 
+def test_an_aligner_kept_warm_belongs_to_the_job_whose_words_it_aligns(ledger):
+    told = Told().sit_down().add()
+    told.tell(ev.WorkerStarted(job=2, worker=1, stage="align", model="m"), ev.WorkerReady(1, 5)).run()
+    told.tell(ev.WordsAligned(job=1, spans=(WINDOWS[0],), took_ms=5)).end(1, "killed")
+    assert ev.WorkerEnded(1, "killed") in told_into(ledger, told)
+
+
 def test_the_engines_start_is_told_where_it_finds_the_job_unfinished(ledger):
     told = Told().sit_down().add().run().sit_down().add(state=Queued()).run().turn(Done(5)).sit_down()
     starts = [n for n, event in enumerate(told_into(ledger, told)) if isinstance(event, ev.EngineStarted)]

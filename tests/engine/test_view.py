@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from engine import events as ev
 from engine.commands import Options
 from engine.events import Entry
+from engine.messages import Correction
 from engine.recipe import FailureKind, Recipe
 from engine.states import Cancelled, Done, Failed, Frozen, JobState, Paused, Pausing, Queued, Running, Stopped, Writing
 from engine.timeline import Span, length, union
@@ -19,6 +20,7 @@ from engine.view import (
     LINES_KEPT,
     LOG_KEPT,
     MEMORY_KEPT,
+    Fetch,
     Mark,
     MemoryPoint,
     View,
@@ -29,7 +31,7 @@ from engine.view import (
 SPANS = st.builds(lambda start, more: Span(start, start + more), st.integers(0, 10**6), st.integers(0, 60_000))
 MANY = st.lists(SPANS, max_size=4).map(tuple)
 JOBS = st.integers(1, 3)
-NAMES = st.sampled_from(["listen", "transcribe", "write"])
+NAMES = st.sampled_from(["listen", "transcribe", "align", "write"])
 RESTS = st.sampled_from(["warm", "parked"])
 TEXTS = st.sampled_from(["asked for", "something else"])
 STATES = st.one_of(
@@ -38,7 +40,13 @@ STATES = st.one_of(
     st.builds(Failed, st.integers(0, 10**9), st.text(max_size=5)),
     st.just(Queued()),
 )
-RECIPES = st.builds(Recipe, batch=st.integers(1, 8), parallel=st.integers(1, 4), model=st.sampled_from(["a", "b"]))
+RECIPES = st.builds(
+    Recipe,
+    batch=st.integers(1, 8),
+    parallel=st.integers(1, 4),
+    model=st.sampled_from(["a", "b"]),
+    align=st.sampled_from(["", "auto"]),
+)
 LINES = st.lists(st.builds(ev.Line, st.integers(0, 9), st.integers(0, 9), st.text(max_size=5)), max_size=3).map(tuple)
 PROGRESS = st.builds(
     ev.Progress,
@@ -48,6 +56,8 @@ PROGRESS = st.builds(
     windows=MANY,
     covered=MANY,
     gaps=MANY,
+    aligned=MANY,
+    language=st.none() | st.just("de"),
     worked_ms=st.integers(0, 10**6),
 )
 EVENTS = {
@@ -75,6 +85,14 @@ EVENTS = {
     ev.WorkerStarted: st.builds(ev.WorkerStarted, job=JOBS, worker=JOBS, stage=NAMES, model=st.just("tiny")),
     ev.WorkerReady: st.builds(ev.WorkerReady, JOBS, st.integers(0, 9)),
     ev.WorkerEnded: st.builds(ev.WorkerEnded, JOBS, TEXTS),
+    ev.ModelFetched: st.builds(
+        ev.ModelFetched, job=JOBS, worker=JOBS, model=TEXTS, done=st.integers(0, 9), total=st.integers(0, 9)
+    ),
+    ev.LanguageFound: st.builds(ev.LanguageFound, job=JOBS, language=st.just("de"), votes=st.just((("de", 0.5),))),
+    ev.WordsAligned: st.builds(ev.WordsAligned, job=JOBS, spans=MANY, took_ms=st.integers(0, 9), reason=TEXTS),
+    ev.TermsCorrected: st.builds(
+        ev.TermsCorrected, job=JOBS, corrections=st.just((Correction(at=5, was="comfy", now="ComfyUI"),))
+    ),
     ev.SpeechHeard: st.builds(ev.SpeechHeard, job=JOBS, until=st.integers(0, 10**6), windows=MANY, last=st.booleans()),
     ev.ChunkStarted: st.builds(
         ev.ChunkStarted, job=JOBS, attempt=JOBS, span=SPANS, windows=st.integers(1, 9), recipe=RECIPES
@@ -288,6 +306,76 @@ class TestStages:
         assert (job.listened_ms, job.transcribing_from, job.wrote_ms) == (None, None, None)
 
 
+class TestAligning:
+    """How far the words' times are, and what that means for the whole."""
+
+    ALIGNED = Options(recipe=Recipe(align="auto"))
+    HEARD = ev.Progress(
+        duration=100_000, heard=100_000, heard_all=True, windows=(Span(0, 40_000), Span(50_000, 90_000))
+    )
+
+    def transcribed(self) -> View:
+        view = told(added(1, options=self.ALIGNED, progress=self.HEARD), ev.JobChanged(1, Running(0)))
+        return told(ev.BatchDone(job=1, spans=self.HEARD.windows, lines=(), took_ms=1), view=view, at=8_000)
+
+    def test_what_is_transcribed_is_not_yet_done(self):
+        job = self.transcribed().job(1)
+        assert job.fraction == pytest.approx(0.8)
+        assert job.eta(8_000) == 0
+        assert told(ev.JobChanged(1, Writing(0)), view=self.transcribed()).job(1).fraction == 1.0
+
+    def test_the_time_left_is_known_once_some_words_are_aligned(self):
+        started = ev.WorkerStarted(job=1, worker=3, stage="align", model="auto")
+        view = told(started, view=self.transcribed(), at=10_000)
+        assert view.job(1).aligning_from == 10_000
+        assert view.job(1).eta(11_000) is None
+        assert view.job(1).speed(90_000) == 8.0, "it is the transcription's"
+        view = told(ev.WordsAligned(job=1, spans=(Span(0, 40_000),), took_ms=9), view=view, at=14_000)
+        assert view.job(1).aligned == (Span(0, 40_000),)
+        assert view.job(1).fraction == pytest.approx(0.9)
+        assert view.job(1).eta(14_000) == 4_000
+        assert told(started, view=view, at=20_000).job(1).aligning_from == 10_000
+
+    def test_failures_of_aligning_mark_no_window_as_retried(self):
+        failed = ev.AttemptFailed(
+            job=1, stage="align", spans=(Span(0, 40_000),), kind=FailureKind.OOM, reason="a", follows="b"
+        )
+        assert told(failed, view=self.transcribed()).job(1).retried == ()
+
+    def test_another_model_begins_anew(self):
+        progress = replace(self.HEARD, covered=self.HEARD.windows, aligned=self.HEARD.windows, language="de")
+        view = told(added(1, options=self.ALIGNED, progress=progress))
+        assert (view.job(1).aligned, view.job(1).language) == (self.HEARD.windows, "de")
+        change = ev.RecipeChanged(job=1, recipe=Recipe(align="large"), at=0, reason=ev.ASKED)
+        assert told(change, view=view).job(1).aligned == ()
+
+
+class TestFindings:
+    """What a vote, a download and the terms tell."""
+
+    def test_the_language_and_the_corrections_are_the_jobs(self):
+        correction = Correction(at=5, was="comfy eye", now="ComfyUI")
+        votes = (("de", 0.8), ("en", 0.2))
+        view = told(
+            added(1),
+            ev.LanguageFound(job=1, language="de", votes=votes),
+            ev.TermsCorrected(job=1, corrections=(correction,)),
+            ev.TermsCorrected(job=1, corrections=(correction,)),
+        )
+        job = view.job(1)
+        assert (job.language, job.votes, job.corrections) == ("de", votes, (correction, correction))
+
+    @pytest.mark.parametrize("end", [ev.WorkerReady(4, 10), ev.WorkerEnded(4, "dead")])
+    def test_a_download_is_shown_until_the_worker_is_ready_or_gone(self, end):
+        steps = [ev.ModelFetched(job=1, worker=4, model="small", done=n * 50, total=100) for n in range(3)]
+        view = told(added(1), *steps[:2])
+        assert view.job(1).fetching == Fetch(4, "small", 50, 100)
+        assert told(ev.WorkerReady(5, 1), view=view).job(1).fetching
+        assert told(end, view=view).job(1).fetching is None
+        lines = [each.event for each in told(added(1), *steps).log]
+        assert lines[1:] == [steps[0], steps[2]], "only its beginning and its end are lines"
+
+
 class TestMemory:
     def sampled(self, *samples: tuple[int, int]) -> View:
         return fold_all(
@@ -322,6 +410,8 @@ class TestLog:
             ev.BatchStarted(job=1, spans=()),
             ev.BatchDone(job=1, spans=(), lines=(), took_ms=1),
             ev.QueueOrdered((1,)),
+            ev.WordsAligned(job=1, spans=(), took_ms=1),
+            ev.ModelFetched(job=1, worker=1, model="tiny", done=5, total=9),
             ev.Written(job=1, partial=True, paths=()),
         ],
     )

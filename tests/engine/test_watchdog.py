@@ -86,12 +86,25 @@ def test_with_nothing_known_only_the_limit_of_the_settings_counts(world):
 
 
 def test_what_earlier_sittings_took_is_known(world):
-    recipe = Recipe(batch=1, parallel=1)
+    recipe = Recipe(batch=1, parallel=1, language="en")
     world.seen = (do.Seen(recipe=recipe, peak=1, slowest_ms=2_000),)
     world.start()
     add(world, windows=40, recipe=recipe)
     run_until(world, lambda: transcriber(world) is not None and world.workers[transcriber(world)].lanes)
     assert found_after(world, transcriber(world)) <= 3 * 2_000 + 10_000
+
+
+def test_a_batch_in_which_the_language_is_voted_on_may_take_longer(world):
+    recipe = Recipe(batch=1, parallel=1)
+    world.seen = (do.Seen(recipe=recipe, peak=0, slowest_ms=10_000),)
+    world.start()
+    job = add(world, windows=20, recipe=recipe)
+    run_until(world, lambda: transcriber(world) is not None and world.workers[transcriber(world)].lanes)
+    for _ in range(80):
+        world.pass_time(1_000)
+    assert not world.workers[transcriber(world)].killed
+    world.finish(transcriber(world), world.workers[transcriber(world)], faults=False)
+    assert world.books[job].language == "de"
 
 
 def test_a_window_that_was_ended_for_its_slowness_gets_longer_the_next_time(world):

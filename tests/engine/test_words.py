@@ -1,10 +1,13 @@
 """Words in their places: nothing lost, times repaired, spaces as the language has them."""
 
+import json
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 
-from engine.transcript import Segment, Word
+from engine.render import Document, render
+from engine.transcript import Segment, Word, text_of
 from engine.words import clean, join, tokens
 from tests.engine.transcripts import broken_transcripts, characters, sane_transcripts, segment, transcript
 
@@ -88,6 +91,66 @@ def test_segments_are_joined_with_a_space_where_the_language_has_spaces():
     english = tokens(transcript(Segment(0, 1_000, "Yes.", ()), Segment(1_000, 2_000, "No.", ())))
     assert join(english) == "Yes. No."
     assert join(tokens(transcript(characters("你好"), characters("世界", 400)))) == "你好世界"
+
+
+SPOKEN = {
+    "ja": ("今日はいい天気ですね。", "OpenAIの本を、読みました！"),
+    "zh": ("我们昨天去了学校。", "“他说”你好。"),
+    "yue": ("我哋去食飯啦。", "好唔好？"),
+    "th": ("สวัสดีครับ", "วันนี้อากาศดี"),
+    "lo": ("ສະບາຍດີ", "ຂອບໃຈ"),
+    "my": ("မင်္ဂလာပါ။", "ကျေးဇူးတင်ပါတယ်။"),
+    "km": ("សួស្តី", "អរគុណ"),
+    "bo": ("བཀྲ་ཤིས་", "བདེ་ལེགས།"),
+}
+"""In each language that knows no spaces, what two segments say."""
+
+
+@pytest.mark.parametrize("language", SPOKEN)
+def test_languages_without_spaces_get_none(language):
+    said = SPOKEN[language]
+    found = tokens(transcript(*(characters(text, 3_000 * n, language=language) for n, text in enumerate(said))))
+    assert join(found) == "".join(said)
+    assert join(tokens(transcript(*(Segment(0, 2_000, text, (), language=language) for text in said)))) == "".join(said)
+    assert text_of(tuple(Segment(0, 1, f" {text}", language=language) for text in said)) == "".join(said)
+
+
+@pytest.mark.parametrize("language", SPOKEN)
+def test_no_file_has_a_space_that_nobody_wrote(language):
+    said = SPOKEN[language] * 3
+    told = transcript(
+        *(characters(text, 3_000 * n, language=language) for n, text in enumerate(said)), language=language
+    )
+    document = Document(told)
+    assert " " not in render(document, "txt").decode()
+    assert " " not in "".join(line for cue in document.cues for line in cue.lines)
+    assert all(" " not in each["text"] for each in json.loads(render(document, "json"))["segments"])
+
+
+@pytest.mark.parametrize("language", ["en", "ko", "de", "ru"])
+def test_languages_with_spaces_are_never_glued(language):
+    said = {"en": "Yes. No one", "ko": "그래요. 아무도 없어요", "de": "Ja. Nein", "ru": "Да. Нет"}[language]
+    for segments in (
+        [Segment(n, n + 1, text, (), language=language) for n, text in enumerate(said.split())],
+        [Segment(n, n + 1, text, (Word(text, n, n + 1, 1),), language=language) for n, text in enumerate(said.split())],
+        [segment(said, language=language)],
+    ):
+        assert join(tokens(transcript(*segments))) == said
+        assert text_of(tuple(segments)) == said
+
+
+def test_a_space_stands_between_a_language_that_has_them_and_one_that_has_none():
+    found = tokens(transcript(segment("That is all.", language="en"), characters("はい。", 2_000, language="ja")))
+    assert join(found) == "That is all. はい。"
+    found = tokens(transcript(characters("はい。", language="ja"), segment("That is all.", 2_000, language="en")))
+    assert join(found) == "はい。 That is all."
+
+
+def test_words_of_another_script_within_a_text_stay_as_the_model_wrote_them():
+    words = tuple(
+        Word(text, n * 100, n * 100 + 100, 1) for n, text in enumerate(["私", "は", "Open", "AI", " GPT", "を"])
+    )
+    assert join(tokens(transcript(Segment(0, 600, "", words, language="ja")))) == "私はOpenAI GPTを"
 
 
 def test_what_no_file_can_hold_is_left_out():

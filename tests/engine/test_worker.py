@@ -20,6 +20,7 @@ from engine.messages import Batch, Begun, Dropped, Failed, Finished, Heartbeat, 
 from engine.recipe import FailureKind, Recipe
 from engine.stages.base import AudioLost, DiskFull, StageError, UnusableInput
 from engine.timeline import Span
+from engine.transcript import Segment
 
 
 class Wire:
@@ -98,6 +99,18 @@ def test_a_batch_over_two_chunks_has_the_speech_of_both(wire):
     feed.finish(taken[0])
     taken.append(feed.take(wire.out))
     assert [each.speech for each in taken] == [(Span(0, 3),), (Span(0, 3), Span(3, 4))]
+
+
+def test_a_batch_has_the_texts_of_its_spans_whichever_chunk_they_come_from(wire):
+    feed = Feed(1)
+    texts = [(Segment(n, n + 1, f"text {n}"),) for n in range(4)]
+    for first, last in ((0, 1), (1, 4)):
+        feed.put(msgspec.structs.replace(work(first, last), texts=tuple(texts[first:last])))
+    taken = []
+    for _ in range(2):
+        taken.append(feed.take(wire.out))
+        feed.finish(taken[-1])
+    assert [each.texts for each in taken] == [tuple(texts[:2]), tuple(texts[2:])]
 
 
 def test_the_end_of_each_chunk_is_noticed_once(wire):
@@ -335,6 +348,7 @@ def heartbeats(monkeypatch, held, most=lambda: 0):
     monkeypatch.setattr(outbox.time, "monotonic", lambda: 100 + ticks[0] / 10)
     monkeypatch.setattr(outbox.time, "sleep", sleep)
     monkeypatch.setattr(devices, "memory", lambda: 7)
+    monkeypatch.setattr(devices, "peak", lambda: 9)
     with pytest.raises(Stop):
         beat(type("Out", (), {"say": lambda self, message: said.append((ticks[0] / 10, message))})())
     return said
@@ -343,7 +357,7 @@ def heartbeats(monkeypatch, held, most=lambda: 0):
 def test_the_heart_beats_every_second(monkeypatch):
     said = heartbeats(monkeypatch, [100] * 25, most=lambda: 300 * MB)
     assert [at for at, _ in said] == [0, 1, 2]
-    assert {message for _, message in said} == {Heartbeat(peak=300 * MB, device=7, memory=100 * MB)}
+    assert {message for _, message in said} == {Heartbeat(peak=300 * MB, device=7, memory=100 * MB, device_peak=9)}
 
 
 def test_a_rise_is_told_at_once_and_a_fall_is_not(monkeypatch):

@@ -4,7 +4,7 @@ from engine import events as ev
 from engine.commands import Options
 from engine.ledger import Ledger
 from engine.machine import stimuli as do
-from engine.messages import Decoded, Heard, Probed, Track
+from engine.messages import Correction, Decoded, Heard, Probed, Track
 from engine.recipe import FailureKind, Recipe
 from engine.states import Done, Frozen, JobState, Paused, Pausing, Queued, Running, Writing
 from engine.timeline import Span
@@ -105,6 +105,29 @@ def eventful(path: str = "/talks/talk.mkv") -> Told:
     told.turn(Writing(told.at)).later(300)
     told.tell(ev.Written(job=1, partial=False, paths=("/talks/talk.srt",)))
     return told.turn(Done(told.at, gaps=29_000)).end(2)
+
+
+def found() -> Told:
+    """A job whose model was fetched, whose language was found, and whose words were put right and aligned."""
+    wild = "\x1b[31m[red]Quen\n"
+    told = Told().sit_down().add().run()
+    told.tell(ev.WorkerStarted(job=1, worker=1, stage="transcribe", model="small"))
+    told.tell(ev.ModelFetched(job=1, worker=1, model="small", done=0, total=464 * MIB)).later(62_000)
+    told.tell(ev.ModelFetched(job=1, worker=1, model="small", done=464 * MIB, total=464 * MIB)).later(900)
+    told.tell(ev.WorkerReady(1, 62_900), ev.SpeechHeard(job=1, until=240_000, windows=WINDOWS, last=True))
+    told.tell(ev.LanguageFound(job=1, language="de", votes=(("de", 0.91), ("nl", 0.09))))
+    told.begin(0, 1).done(0, 1).tell(
+        ev.TermsCorrected(
+            job=1, corrections=(Correction(31_000, "comfy UI", "ComfyUI"), Correction(12_000, wild, "Qwen"))
+        )
+    )
+    told.begin(2, 3).done(2, 3).tell(
+        ev.TermsCorrected(job=1, corrections=(Correction(65_000, "comfy UI", "ComfyUI"),))
+    ).end(1)
+    told.start(2, "align")
+    told.later(3_000).tell(ev.WordsAligned(job=1, spans=WINDOWS[:3], took_ms=3_000))
+    told.tell(ev.WordsAligned(job=1, spans=WINDOWS[3:4], took_ms=0, reason="Too noisy."))
+    return told.turn(Writing(told.at)).later(300).turn(Done(told.at)).end(2)
 
 
 def frozen() -> Told:

@@ -5,6 +5,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 
 from engine import commands as cmd
+from engine import events
 from engine import messages as msg
 from engine.events import Entry, Event, Progress, WorkerStarted
 from engine.machine import Machine
@@ -38,6 +39,10 @@ class FakeWorker:
     def listens(self) -> bool:
         return "listen" in self.load.stage
 
+    @property
+    def aligns(self) -> bool:
+        return "align" in self.load.stage
+
 
 @dataclass
 class Book:
@@ -54,6 +59,10 @@ class Book:
     decoded: dict[Span, int] = field(default_factory=dict)
     gaps: tuple[Span, ...] = ()
     speech: list[Span] = field(default_factory=list)
+    wordless: set[Span] = field(default_factory=set)
+    aligned: dict[Span, str] = field(default_factory=dict)
+    """Windows that the align stage is through with, each with why words keep their times."""
+    language: str | None = None
 
     @property
     def is_long_enough(self) -> bool:
@@ -69,6 +78,9 @@ class Book:
             covered=tuple(sorted(self.decoded)),
             gaps=self.gaps,
             speech=tuple(self.speech),
+            wordless=tuple(sorted(self.wordless)),
+            aligned=tuple(sorted(self.aligned)),
+            language=self.language,
         )
 
 
@@ -92,6 +104,7 @@ class World:
         self.books: dict[int, Book] = {}
         self.attempts: dict[int, str | None] = {}
         self.began: Counter[tuple[int, Span]] = Counter()
+        self.began_aligning: Counter[tuple[int, Span]] = Counter()
         self.entries: list[Entry] = []
         self.answers: dict[int, str | None] = {}
         self.token = 0
@@ -138,6 +151,12 @@ class World:
                 self.workers[worker] = FakeWorker(load)
             case do.SendTo(worker, message):
                 self.receive(self.workers.get(worker), message)
+            case do.SendTexts(worker, work):
+                assert self.workers[worker].aligns, "texts for a stage that needs none"
+                book = self.books[work.job]
+                assert all(span in book.decoded for span in work.spans), "to be aligned before it is transcribed"
+                assert not book.wordless.intersection(work.spans), "nothing to align"
+                self.receive(self.workers[worker], msg.Run(work=work))
             case do.KillWorker(worker):
                 if worker in self.workers:
                     self.workers[worker].killed = True
@@ -175,6 +194,19 @@ class World:
                     assert each.span in self.books[job].windows, "decoded what is no window"
                     assert each.span not in self.books[job].decoded, "committed twice"
                     self.books[job].decoded[each.span] = attempt
+                    if not each.segments:
+                        self.books[job].wordless.add(each.span)
+            case do.SaveSpoken(job, samples, spoken):
+                assert samples, "a vote of nobody"
+                assert set(samples) <= set(self.books[job].windows), "a vote of what is no window"
+                self.books[job].language = spoken.language
+            case do.SaveAligned(job, aligned):
+                for found in aligned:
+                    assert found.span in self.books[job].decoded, "aligned what is not transcribed"
+                    assert found.span not in self.books[job].aligned, "aligned twice"
+                    self.books[job].aligned[found.span] = found.reason
+            case do.ForgetAligned(job):
+                self.books[job].aligned.clear()
             case do.SaveGaps(job, gaps):
                 self.books[job].gaps = gaps
             case do.SaveAttempt():
@@ -192,6 +224,10 @@ class World:
             case do.SaveProbed() | do.CleanUp():
                 pass
 
+    def unaligned(self) -> set[int]:
+        """The jobs whose alignment was given up as a whole at some time."""
+        return {each.job for each in self.told(events.Warning) if "keep the times" in each.message}
+
     def told(self, kind: type) -> list:
         """The events of a kind so far."""
         return [entry.event for entry in self.entries if isinstance(entry.event, kind)]
@@ -208,6 +244,10 @@ class World:
             case msg.Run(work=work):
                 assert not worker.released, "work for a worker that was released"
                 if not worker.listens:
+                    book = self.books[work.job]
+                    named = work.recipe.language or book.language
+                    assert named == work.recipe.language, "a language that was found is not told"
+                    assert worker.aligns or named or work.samples, "nothing tells the language"
                     assert self.books[work.job].is_long_enough, "handed out though it may be too short"
                     assert all(any(span.contains(each) for each in work.speech) for span in work.spans), (
                         "no speech told"
@@ -267,7 +307,13 @@ class World:
         command: cmd.Command
         if kind <= 2:
             path = f"/media/{self.random.randrange(4)}.wav"
-            recipe = Recipe(batch=pick((1, 2, 4)), parallel=pick((1, 2)), chunk_ms=pick((30_000, 60_000, 300_000)))
+            recipe = Recipe(
+                batch=pick((1, 2, 4)),
+                parallel=pick((1, 2)),
+                chunk_ms=pick((30_000, 60_000, 300_000)),
+                language=pick(("en", "en", None)),
+                align=pick(("", "", "auto", "large")),
+            )
             options = cmd.Options(
                 recipe=recipe,
                 chunking=pick(("auto", "always", "never")),
@@ -361,7 +407,7 @@ class World:
             spans = [worker.queue.popleft()[1] for _ in range(min(len(worker.queue), work.recipe.batch))]
             worker.lanes.append((work, spans))
             for span in spans:
-                self.began[work.job, span] += 1
+                (self.began_aligning if worker.aligns else self.began)[work.job, span] += 1
             self.say(number, msg.Begun(work.job, tuple(spans)))
         elif not worker.lanes:
             self.pass_time(1_000)
@@ -385,7 +431,10 @@ class World:
         elif not worker.listens:
             worker.lanes.pop(0)
             told = spans[1:] if faults and self.random.random() < 0.03 else spans
-            self.say(number, msg.Batch(work.job, tuple(self.decode(work, span) for span in told)))
+            found = [self.align(span) if worker.aligns else self.decode(work, span) for span in told]
+            if work.samples and work.recipe.language is None:
+                found.append(msg.Spoken(language="de", votes=(("de", 1.0),)))
+            self.say(number, msg.Batch(work.job, tuple(found)))
             self.say(number, msg.Finished(work.job, tuple(spans)))
         elif faults and self.random.random() < 0.03:
             worker.lanes.pop(0)
@@ -395,9 +444,15 @@ class World:
 
     def decode(self, work: msg.Work, span: Span) -> msg.Decoded:
         """A window's text; now and then it stays implausible up to some temperature, or for good."""
+        if (span.start // WINDOW) % 7 == 6:
+            return msg.Decoded(span=span)
         doubtful = self.faults and (span.start // WINDOW) % 13 == 5 and work.recipe.temperature < self.hottest
         segment = Segment(0, 1, "words" * 3 if doubtful else "words")
         return msg.Decoded(span=span, segments=(segment,), doubt="it repeats itself" if doubtful else "")
+
+    def align(self, span: Span) -> msg.Aligned:
+        """A window's words with finer times."""
+        return msg.Aligned(span=span, segments=(Segment(0, 2, "words"),))
 
     def listen(self, number: int, worker: FakeWorker, work: msg.Work, span: Span) -> None:
         length = self.lengths.setdefault(work.media, self.random.choice((0, 1, 3, 7, 20)) * WINDOW)
@@ -457,6 +512,9 @@ class World:
                 assert set(book.windows) == (set(book.decoded) | set(book.gaps)) - cut, f"job {job} lost a window"
                 assert not set(book.decoded) & set(book.gaps)
                 assert bool(book.gaps) == bool(book.state.gaps)
+                if book.options.recipe.align and job not in self.unaligned():
+                    left = set(book.decoded) - book.wordless - set(book.aligned)
+                    assert not left, f"job {job} left {left} unaligned"
             if isinstance(book.state, Failed):
                 assert book.state.error
         assert None not in self.attempts.values(), "an attempt never ended"

@@ -14,11 +14,12 @@ from engine.ledger import Ledger
 from engine.recipe import Recipe
 from engine.report import report_of
 from engine.states import Done, Failed, Paused, Running
-from tests.engine.told import HOSTILE, MIB, Told, eventful, save
+from tests.engine.told import HOSTILE, MIB, Told, eventful, found, save
 from tui import history, reporting
 from tui.history import HistoryError, Level
 from tui.reportlines import difference, report_lines, short
-from tui.wording import Severity, wording
+from tui.severity import Severity
+from tui.wording import wording
 
 
 @pytest.fixture
@@ -175,6 +176,17 @@ class TestReport:
             "0:00–3:59        8  tiny.en int8 2×2  14:03:09     25s    9.6x   450M  ✓ done",
         ]
 
+    def test_tells_what_recognition_found_out(self, report):
+        lines = report(found())
+        assert "language      German (de), 91% of the vote" in lines
+        assert "download      small, 464M in 1:02" in lines
+        assert "aligned       3 windows, 1:27 of speech" in lines
+        assert "              1 window with the recogniser's times, from 1:30 on: Too noisy." in lines
+        assert "put right     3 places by the terms" in lines
+        assert '              "comfy UI" → "ComfyUI" at 0:31, 1:05' in lines
+        assert '              "␛[31m[red]Quen␊" → "Qwen" at 0:12' in lines
+        assert "align            3.0s        –  1 worker, tiny.en loaded in 0.4s" in lines
+
     def test_draws_the_memory_with_its_budget_and_marks(self, report):
         lines = report()
         (head,) = [n for n, line in enumerate(lines) if line.startswith("memory  ")]
@@ -235,6 +247,25 @@ class TestReportCommand:
         assert (data["memory"]["peak"], data["memory"]["budget"]) == (600 * MIB, 550 * MIB)
         assert len(data["memory"]["samples"]) == 18
         assert data["workers"][1]["loaded_in"] == 0.7
+
+    def test_json_has_what_recognition_found_out(self, home, keep, capsys):
+        keep(found())
+        reporting.tell(home, 1, as_json=True, svg=None)
+        data = json.loads(capsys.readouterr().out)
+        assert data["language"] == {
+            "asked": "auto",
+            "found": "de",
+            "votes": [{"language": "de", "share": 0.91}, {"language": "nl", "share": 0.09}],
+        }
+        assert data["aligned"] == {
+            "seconds": 87.0,
+            "windows": 3,
+            "not": [{"start": 90.0, "end": 119.0, "reason": "Too noisy."}],
+        }
+        assert data["corrections"][1] == {"at": 31.0, "was": "comfy UI", "now": "ComfyUI"}
+        (download,) = data["downloads"]
+        assert (download["model"], download["took"], download["done"]) == ("small", 62.0, 464 * MIB)
+        assert [stage["stage"] for stage in data["stages"]] == ["listen", "transcribe", "align", "write"]
 
     def test_the_picture_goes_to_stdout_alone(self, home, keep, capsys):
         keep(eventful())

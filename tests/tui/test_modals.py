@@ -14,7 +14,7 @@ class TestAdd:
     async def test_queues_the_file_that_was_typed(self, monkeypatch):
         monkeypatch.setenv("HOME", "/home/me")
         made = Options(recipe=Recipe(model="small"))
-        async with on_stage(scenes.running(), make_options=lambda path: made) as stage:
+        async with on_stage(scenes.running(), make_options=lambda *_: made) as stage:
             stage.engine.answer = 4
             await stage.press("a", *"~/talk", "enter")
             assert stage.engine.commands == [Add(path="/home/me/talk", options=made)]
@@ -45,7 +45,7 @@ class TestAdd:
             await stage.until(lambda: stage.app.screen is stage.app._main)
 
     async def test_options_that_cannot_be_made_are_told_the_same_way(self):
-        def refuse(path):
+        def refuse(path, asked):
             raise CommandError("The model tiny is not on this machine.")
 
         async with on_stage(scenes.empty(), make_options=refuse) as stage:
@@ -76,6 +76,23 @@ class TestAdd:
             await stage.press("tab", "enter")
             await stage.until(lambda: bool(stage.engine.commands))
             assert stage.engine.commands[0].path == f"{tmp_path}/lecture 07.mp3"
+
+    async def test_language_and_terms_are_asked_for_in_place_of_the_settings(self, tmp_path, monkeypatch):
+        asked = []
+
+        def make(path, special):
+            asked.append((path, special))
+            return Options()
+
+        async with on_stage(scenes.running(), make_options=make) as stage:
+            await stage.press("a", *"/x.mp3", "tab", *"ger")
+            language = stage.app.screen._special["language"]
+            await stage.until(lambda: language._suggestion == "German")
+            await stage.press("tab", "down", *"Qwen, ComfyUI", "enter")
+            await stage.until(lambda: stage.app.screen is stage.app._main)
+            await stage.press("a", *"/y.mp3", "down", "space", "up", "enter")
+            await stage.until(lambda: stage.app.screen is stage.app._main)
+        assert asked == [("/x.mp3", {"language": "German", "terms": "Qwen, ComfyUI"}), ("/y.mp3", {})]
 
 
 class TestCancel:

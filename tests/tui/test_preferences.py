@@ -160,6 +160,15 @@ def test_a_file_in_order_is_said_to_be(run, write):
             "transcribe.model",
             'The model "small" is not on this machine and downloads are switched off',
         ),
+        ('[terms]\nfile = "/no/such/terms.txt"\n', 2, "terms.file", "/no/such/terms.txt"),
+        ('[terms]\nfile = "~nobodyatall/terms.txt"\n', 2, "terms.file", "home"),
+        (f'[transcribe]\nterms = ["{"x" * 5_000}"]\n', 2, "transcribe.terms", "term"),
+        (
+            '[transcribe]\nbackend = "faster-whisper"\ndevice = "metal"\n',
+            3,
+            "transcribe.device",
+            'transcribe.device = "metal" does not go with faster-whisper',
+        ),
         (
             '[transcribe]\nlanguage = "hi"\nmodel = "tiny.en"\n',
             3,

@@ -118,4 +118,4 @@ def test_options_that_cannot_be_are_told_in_the_dialog(monkeypatch):
 
     monkeypatch.setattr(setup, "options", refuse)
     with pytest.raises(CommandError, match="tiny"):
-        setup._maker(Settings(), {})("/a.mp3")
+        setup._maker(Settings(), {})("/a.mp3", {})

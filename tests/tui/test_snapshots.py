@@ -5,7 +5,7 @@ import pytest
 from engine import events as ev
 from engine.commands import CommandError
 from engine.states import Done, Failed
-from tests.tui import scenes
+from tests.tui import recognition_scenes, scenes
 from tests.tui.stage import make_app
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
@@ -69,6 +69,43 @@ class TestQueue:
         assert look(scenes.hostile(), size)
 
 
+class TestRecognition:
+    """What recognition finds out, and what it waits for."""
+
+    @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+    def test_fetching(self, look, size):
+        """A model is on its way, while the sound is listened to."""
+        assert look(recognition_scenes.fetching(), size)
+
+    @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+    def test_found(self, look, size):
+        """The language was found by a vote, and the terms put something right."""
+        assert look(recognition_scenes.found(), size)
+
+    @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+    def test_aligning(self, look, size):
+        """All is transcribed; the words get finer times."""
+        assert look(recognition_scenes.aligning(), size)
+
+    def test_aligned(self, look):
+        """A job of four stages that is done."""
+        assert look(recognition_scenes.aligned(), (120, 40))
+
+    @pytest.mark.parametrize("size", SIZES[:2], ids=lambda size: f"{size[0]}x{size[1]}")
+    def test_hostile_model(self, look, size):
+        """The name of a model with markup, escape sequences and reversed writing."""
+        assert look(recognition_scenes.hostile(), size)
+
+    def test_ascii(self, look):
+        """In ASCII."""
+        assert look(recognition_scenes.aligning(), ascii_only=True)
+
+    def test_no_colour(self, look, monkeypatch):
+        """Without colour."""
+        monkeypatch.setenv("NO_COLOR", "1")
+        assert look(recognition_scenes.fetching())
+
+
 class TestVariants:
     """The same without colour, in ASCII, in our other themes, and in very little room."""
 
@@ -105,10 +142,14 @@ class TestModals:
         """A path is typed."""
         assert look(scenes.running(), press=["a", *"~/talks/lecture"])
 
+    def test_add_with_language_and_terms(self, look):
+        """What is special about a file: a language that is completed, and terms."""
+        assert look(scenes.running(), press=["a", *"~/vortrag.m4a", "down", *"German", "down", *"Qwen, ComfyUI"])
+
     def test_add_refused(self, look):
         """The file is not wanted, and the reason stands below what was typed."""
 
-        def refuse(path):
+        def refuse(path, asked):
             raise CommandError("/nowhere/talk.mp3 does not exist. Check the path and try again.")
 
         assert look(scenes.empty(), press=["a", *"/nowhere/talk.mp3", "enter"], make_options=refuse)

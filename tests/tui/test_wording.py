@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from engine import events as ev
 from engine.commands import Options
-from engine.messages import Track
+from engine.messages import Correction, Track
 from engine.recipe import FailureKind, Recipe
 from engine.states import (
     Cancelled,
@@ -26,7 +26,8 @@ from engine.states import (
 )
 from engine.timeline import Span
 from tests.engine.test_view import EVENTS
-from tui.wording import Severity, job_of, parameters, wording
+from tui.severity import Severity
+from tui.wording import job_of, parameters, wording
 
 CHUNK = Span(300_000, 600_000)
 TRACKS = (
@@ -76,12 +77,50 @@ SAID = [
         Severity.QUIET,
     ),
     (
+        ev.WorkerStarted(job=1, worker=4, stage="align", model="wav2vec2"),
+        "worker 4 started to align, loading wav2vec2",
+        Severity.QUIET,
+    ),
+    (
+        ev.WorkerStarted(job=1, worker=4, stage="align", model="auto"),
+        "worker 4 started to align",
+        Severity.QUIET,
+    ),
+    (
         ev.WorkerStarted(job=1, worker=2, stage="listen", model="tiny.en"),
         "worker 2 started to listen",
         Severity.QUIET,
     ),
     (ev.WorkerReady(3, 310), "worker 3 ready after 0.3s", Severity.INFO),
     (ev.WorkerEnded(3, "no longer needed"), "worker 3 ended: no longer needed", Severity.QUIET),
+    (
+        ev.ModelFetched(job=1, worker=3, model="small", done=0, total=480 * 2**20),
+        "fetching small, 480M",
+        Severity.INFO,
+    ),
+    (
+        ev.ModelFetched(job=1, worker=3, model="small", done=120 * 2**20, total=480 * 2**20),
+        "fetching small, 120M of 480M",
+        Severity.QUIET,
+    ),
+    (
+        ev.ModelFetched(job=1, worker=3, model="small", done=480 * 2**20, total=480 * 2**20),
+        "fetched small, 480M",
+        Severity.INFO,
+    ),
+    (ev.ModelFetched(job=1, worker=3, model="small", done=0, total=0), "fetching small", Severity.INFO),
+    (ev.ModelFetched(job=1, worker=3, model="small", done=2**20, total=0), "fetching small, 1M", Severity.QUIET),
+    (
+        ev.LanguageFound(job=1, language="de", votes=(("de", 0.91), ("nl", 0.05))),
+        "the language is German (91% of the vote)",
+        Severity.INFO,
+    ),
+    (
+        ev.LanguageFound(job=1, language="nn", votes=(("nn", 0.48), ("da", 0.4), ("sv", 0.12))),
+        "the language is Norwegian Nynorsk (48% of the vote, Danish 40%)",
+        Severity.INFO,
+    ),
+    (ev.LanguageFound(job=1, language="tlh"), "the language is tlh", Severity.INFO),
     (ev.SpeechHeard(job=1, until=600_000, windows=(), last=True), "heard up to 10:00, the end", Severity.QUIET),
     (
         ev.ChunkStarted(job=1, attempt=1, span=CHUNK, windows=1, recipe=Recipe()),
@@ -164,6 +203,26 @@ SAID = [
         Severity.WARNING,
     ),
     (ev.SpeechAudited(job=1, recovered=(), unheard=()), "every stretch of speech has words", Severity.QUIET),
+    (
+        ev.WordsAligned(job=1, spans=(CHUNK, CHUNK), took_ms=2_100),
+        "words at 5:00–10:00 and 1 other window aligned in 2.1s",
+        Severity.QUIET,
+    ),
+    (
+        ev.WordsAligned(job=1, spans=(CHUNK,), took_ms=0, reason="There is no model for Basque."),
+        "words at 5:00–10:00 keep the recogniser's times: There is no model for Basque",
+        Severity.INFO,
+    ),
+    (
+        ev.TermsCorrected(job=1, corrections=(Correction(723_000, "comfy UI", "ComfyUI"),)),
+        'put right by the terms: "comfy UI" → "ComfyUI" at 12:03',
+        Severity.INFO,
+    ),
+    (
+        ev.TermsCorrected(job=1, corrections=tuple(Correction(n * 1_000, "a", f"b{n}") for n in range(5))),
+        'put right by the terms: "a" → "b0" at 0:00, "a" → "b1" at 0:01, "a" → "b2" at 0:02 and 2 more',
+        Severity.INFO,
+    ),
     (ev.Notice("The machine may sleep."), "The machine may sleep.", Severity.WARNING),
     (ev.Warning(1, "The file is cut short."), "The file is cut short.", Severity.WARNING),
     (
@@ -243,6 +302,11 @@ def test_any_event_is_one_harmless_line(event):
         ev.JobChanged(1, Failed(0, "\x1b]0;owned\x07[red]\n")),
         ev.Written(job=1, partial=False, paths=("/t/\x1b]0;owned\x07[red]\n",)),
         ev.WorkerEnded(1, "\x1b]0;owned\x07[red]\n"),
+        ev.ModelFetched(job=1, worker=1, model="\x1b]0;owned\x07[red]\n", done=1, total=2),
+        ev.LanguageFound(job=1, language="\x1b]0;owned\x07[red]\n"),
+        ev.LanguageFound(job=1, language="de", votes=(("de", 0.6), ("\x1b]0;owned\x07[red]\n", 0.4))),
+        ev.WordsAligned(job=1, spans=(), took_ms=0, reason="\x1b]0;owned\x07[red]\n"),
+        ev.TermsCorrected(job=1, corrections=(Correction(0, "a", "\x1b]0;owned\x07[red]\n"),)),
     ],
 )
 def test_words_from_outside_are_shown_not_obeyed(event):

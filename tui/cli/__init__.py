@@ -9,13 +9,13 @@ _is_usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler
 if _is_usual:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # loading takes a moment, and whoever ends it wants no traceback
 
-from tui.cli import completion, control, look, service, upkeep, watching, work  # noqa: E402
+from tui.cli import completion, control, look, models, service, upkeep, watching, work  # noqa: E402
 from tui.cli.base import app  # noqa: E402
 
 if _is_usual:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-__all__ = ["app", "completion", "control", "look", "main", "service", "upkeep", "watching", "work"]
+__all__ = ["app", "completion", "control", "look", "main", "models", "service", "upkeep", "watching", "work"]
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 OPEN = "open"
 ORDER = (
     *("run", "watch", "status", "pause", "resume", "cancel", "retry", "set", "move", "remove"),
-    *("events", "export", "report", "stop", "settings", "doctor", "service", "completion", "demo"),
+    *("events", "export", "report", "stop", "settings", "models", "models", "doctor", "service", "completion", "demo"),
 )
 """The commands as help lists them."""
 
@@ -48,32 +48,6 @@ app = typer.Typer(
 # Whether a file can be read is found out when its turn comes to be queued: one that cannot must not keep others out.
 Paths = Annotated[
     list[Path], typer.Argument(help="Media files.", metavar="PATH...", show_default=False, readable=False)
-]
-Out = Annotated[
-    Path | None,
-    typer.Option(
-        "--out",
-        help="Folder for the transcripts, instead of beside each file.",
-        metavar="DIR",
-        show_default=False,
-        readable=False,
-    ),
-]
-Formats = Annotated[
-    str | None, typer.Option(help="Comma-separated: srt,vtt,txt,json.", metavar="LIST", show_default=False)
-]
-Model = Annotated[str | None, typer.Option(help="A model's name or folder.", metavar="M", show_default=False)]
-Backend = Annotated[str | None, typer.Option(help="What runs the model.", metavar="B", show_default=False)]
-Language = Annotated[str | None, typer.Option(help="The language spoken, such as en.", metavar="L", show_default=False)]
-TrackOption = Annotated[
-    str | None,
-    typer.Option(
-        "--track", help="The audio track: its number from 0, or its language.", metavar="T", show_default=False
-    ),
-]
-Chunk = Annotated[int | None, typer.Option(help="Length of a chunk in seconds.", metavar="SECONDS", show_default=False)]
-BatchOption = Annotated[
-    int | None, typer.Option("--batch", help="Windows decoded together.", metavar="N", show_default=False)
 ]
 
 

@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from tui.cli.base import AsJson, Job, Out, app, errors_shown, fail, setting_up
+from tui.cli.asking import Out
+from tui.cli.base import AsJson, Job, app, errors_shown, fail, setting_up
 
 
 @app.command()

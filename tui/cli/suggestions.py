@@ -105,7 +105,9 @@ def _options(command: Any) -> Suggestions:  # noqa: ANN401
 
 def _values(parameter: Any, given: Sequence[str], current: str) -> Suggestions:  # noqa: ANN401
     find = _BY_NAME.get(parameter.name)
-    return Suggestions(files=True) if find is None else Suggestions(tuple(find(given, current))).beginning(current)
+    if find is None:
+        return Suggestions(files=True)
+    return Suggestions(tuple(find(given, current)), files=parameter.name in _OR_FILES).beginning(current)
 
 
 # ---- by the names of options and arguments; for others the shell offers files
@@ -136,9 +138,26 @@ def _formats(given: Sequence[str], current: str) -> list[Suggestion]:
 
 
 def _languages(given: Sequence[str], current: str) -> list[Suggestion]:
-    from engine.settings.groups import LANGUAGES
+    from engine.languages import NAMES
+    from engine.recipe import EACH_WINDOW
 
-    return [Suggestion(each) for each in ("auto", *LANGUAGES.split("|"))]
+    found = [Suggestion("auto", "Found out once, by a vote."), Suggestion(EACH_WINDOW, "Found out window by window.")]
+    return found + [Suggestion(code, name) for code, name in NAMES.items()]
+
+
+def _models(given: Sequence[str], current: str) -> list[Suggestion]:
+    """The models that any backend knows by name, those at hand first."""
+    from engine.models import BACKENDS, available, repositories
+
+    at_hand = {each.name: "At hand." for backend in BACKENDS for each in available(backend)}
+    known = dict.fromkeys((name for backend in BACKENDS for name in repositories(backend)), "To be downloaded.")
+    return [Suggestion(name, text) for name, text in (at_hand | {**known, **at_hand}).items() if name not in given]
+
+
+def _backends(given: Sequence[str], current: str) -> list[Suggestion]:
+    from engine.models import BACKENDS
+
+    return [Suggestion(each) for each in ("auto", *BACKENDS)]
 
 
 def _one_of(*words: str) -> Callable[[Sequence[str], str], list[Suggestion]]:
@@ -150,12 +169,19 @@ _BY_NAME: dict[str, Callable[[Sequence[str], str], list[Suggestion]]] = {
     "jobs": _jobs,
     "formats": _formats,
     "language": _languages,
+    "model": _models,
+    "name": lambda given, current: [each for each in _models(given, current) if each.word != "auto"],
     "level": _one_of("quiet", "info", "warning"),
     "place": _one_of("first", "last", "up", "down"),
     "assignments": _one_of("chunk=", "batch="),
-    "backend": _one_of("auto", "faster-whisper"),
+    "backend": _backends,
+    "task": _one_of("transcribe", "translate"),
+    "vad": _one_of("silero", "pyannote"),
+    "align": _one_of("off", "auto"),
     "shell": _one_of("bash", "zsh", "fish"),
     "track": _one_of(),
     "chunk": _one_of(),
     "batch": _one_of(),
 }
+_OR_FILES = frozenset({"align", "model"})
+"""Of these, what takes a file or a folder as well."""

@@ -7,25 +7,12 @@ from typing import Annotated
 
 import typer
 
-from tui.cli.base import (
-    AsJson,
-    Backend,
-    BatchOption,
-    Chunk,
-    Formats,
-    Language,
-    Model,
-    Out,
-    TrackOption,
-    app,
-    errors_shown,
-    fail,
-    setting_up,
-)
-from tui.cli.work import asked_for
+from tui.cli.asking import takes_options
+from tui.cli.base import AsJson, app, errors_shown, fail, setting_up
 
 
 @app.command()
+@takes_options
 def watch(
     folders: Annotated[
         list[Path] | None,
@@ -36,14 +23,8 @@ def watch(
             readable=False,
         ),
     ] = None,
-    out: Out = None,
-    formats: Formats = None,
-    model: Model = None,
-    backend: Backend = None,
-    language: Language = None,
-    track: TrackOption = None,
-    chunk: Chunk = None,
-    batch: BatchOption = None,
+    *,
+    asked: dict[str, object],
     once: Annotated[
         bool, typer.Option("--once", help="End when everything there has stopped growing and is queued.")
     ] = False,
@@ -71,7 +52,6 @@ def watch(
 
     from tui import setup, watching
 
-    asked = asked_for(out, formats, model, backend, language, track, chunk, batch)
     with errors_shown():
         options = setup.options(settings, asked)
         if folders or once:

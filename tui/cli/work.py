@@ -7,64 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tui.cli.base import (
-    OPEN,
-    ORDER,
-    AsJson,
-    Backend,
-    BatchOption,
-    Chunk,
-    Formats,
-    Language,
-    Model,
-    Out,
-    Paths,
-    TrackOption,
-    app,
-    errors_shown,
-    fail,
-    setting_up,
-)
+from tui.cli.asking import takes_options
+from tui.cli.base import OPEN, ORDER, AsJson, Paths, app, errors_shown, fail, setting_up
 
 if TYPE_CHECKING:
     from engine.home import Home
 
 
-def asked_for(
-    out: Path | None,
-    formats: str | None,
-    model: str | None,
-    backend: str | None,
-    language: str | None,
-    track: str | None,
-    chunk: int | None,
-    batch: int | None,
-) -> dict[str, object]:
-    """What the command line asks for in place of the settings."""
-    return {
-        "out": out,
-        "formats": formats,
-        "model": model,
-        "backend": backend,
-        "language": language,
-        "track": track,
-        "chunk": chunk,
-        "chunking": None if chunk is None else "always",
-        "batch": batch,
-    }
-
-
 @app.command()
+@takes_options
 def run(
     paths: Paths,
-    out: Out = None,
-    formats: Formats = None,
-    model: Model = None,
-    backend: Backend = None,
-    language: Language = None,
-    track: TrackOption = None,
-    chunk: Chunk = None,
-    batch: BatchOption = None,
+    *,
+    asked: dict[str, object],
     foreground: Annotated[
         bool, typer.Option("--foreground", help="Do the work in this process, not at the host.")
     ] = False,
@@ -86,7 +41,6 @@ def run(
     if foreground and detach:
         raise fail("What is done in the foreground cannot be left alone; give --foreground or --detach.", 2)
     home, settings = setting_up()
-    asked = asked_for(out, formats, model, backend, language, track, chunk, batch)
     status = 1
     with errors_shown():
         options = setup.options(settings, asked)
@@ -104,16 +58,11 @@ def run(
 
 
 @app.command(OPEN, hidden=True)
+@takes_options
 def open_screen(
     paths: Annotated[list[Path] | None, typer.Argument(show_default=False, readable=False)] = None,
-    out: Out = None,
-    formats: Formats = None,
-    model: Model = None,
-    backend: Backend = None,
-    language: Language = None,
-    track: TrackOption = None,
-    chunk: Chunk = None,
-    batch: BatchOption = None,
+    *,
+    asked: dict[str, object],
 ) -> None:
     """Queue the paths, then open the screen."""
     from tui import setup
@@ -121,7 +70,6 @@ def open_screen(
     if paths and (meant := _meant(paths[0])) is not None:
         raise fail(f"There is no command and no file {paths[0]}; did you mean 'scribetui {meant}'?", 2)
     home, settings = setting_up()
-    asked = asked_for(out, formats, model, backend, language, track, chunk, batch)
     if not sys.stdout.isatty() or not sys.stdin.isatty():
         raise fail("The screen needs a terminal; use 'scribetui run' to work without one.", 2)
     with errors_shown():

@@ -14,7 +14,8 @@ from tui.frame import Frame
 from tui.glyphs import CELLS, Cell
 from tui.layout import Need, Space
 from tui.lines import BLANK, Line, Run, StyleName, line
-from tui.status import job_status, share_done, worker_of
+from tui.recognition import amount, model_name
+from tui.status import job_status, share_done, share_fetched, worker_of
 from tui.strip import STYLES
 from tui.text import clock, name_of, pad, percent, plain, time_of_day, times_realtime, took
 from tui.widgets.pane import Pane
@@ -135,7 +136,9 @@ def job_line(job: JobView, frame: Frame, widths: Columns) -> Line:
     is_selected = job.id == frame.selected
     status = job_status(job, frame.view)
     eta = None if isinstance(job.state, ENDED) else job.eta(frame.as_of)
-    done = share_done(job)
+    # A model on its way is all that the user waits for, and the word before the bar says so.
+    is_fetching = status.word == "fetching"
+    done = share_fetched(job) if is_fetching else share_done(job)
     speed = None if isinstance(job.state, Queued | Stopped) else job.speed(frame.as_of)
     runs = [
         Run(glyphs.SELECTED if is_selected else " ", "marker"),
@@ -177,10 +180,12 @@ def notes(job: JobView, view: View) -> list[Run]:
             return [Run(f"since {time_of_day(since)}", "dim"), *_troubles(job)]
         case Pausing():
             return [Run("after this batch", "dim"), *_troubles(job)]
+        case Running() if job.fetching is not None and not job.running:
+            return [Run(amount(job.fetching.done, job.fetching.total), "dim"), *_troubles(job)]
         case Running():
-            worker = worker_of("transcribe", view)
+            worker = worker_of("transcribe" if job.aligning_from is None else "align", view)
             if worker is not None and not worker.ready and not job.running:
-                return [Run(plain(f"loading {worker.model}"), "dim"), *_troubles(job)]
+                return [Run(f"loading {model_name(worker.model)}".rstrip(), "dim"), *_troubles(job)]
             return _troubles(job)
         case _:
             return _troubles(job)

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from tui.frame import Frame
 from tui.layout import Need, Space
 from tui.lines import Line, Run, line
+from tui.severity import LOOKS, Severity, Wording
 from tui.text import name_of, pad, time_of_day, wrap
 from tui.widgets.follow import FollowPane, Row
-from tui.wording import LOOKS, Severity, Wording, job_of, wording
+from tui.wording import job_of, wording
 
 NAME_CELLS = 22
 """Most cells for the job's name, which gets at most a fifth of the line."""

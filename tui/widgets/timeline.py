@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from engine.states import ENDED, Cancelled, Done, Failed
 from engine.view import JobView
-from tui import glyphs
+from tui import glyphs, recognition
 from tui.frame import Frame
 from tui.glyphs import CELLS, Cell
 from tui.layout import Need, Space
@@ -45,7 +45,9 @@ class Timeline(Pane):
         if job is None:
             yield self.rule("Timeline", (), width)
             return
-        yield self.rule(name_of(job.path), [[Run(plain(_recipe(job)), "dim")]], width)
+        spoken = recognition.spoken(job.recipe, job.language)
+        notes = [[Run(plain(_recipe(job)), "dim")], *([[Run(spoken, "dim")]] if spoken else [])]
+        yield self.rule(name_of(job.path), notes, width)
         legend, outcome = _legend(job, width - 2), _outcome(job, width - 2)
         room = height - 1
         strip = _strip(job, width - 2, max(1, room - len(legend) - len(outcome)))

@@ -1,13 +1,15 @@
 """Whisper by CTranslate2, through faster-whisper's building blocks.
 
 What faster-whisper's own batched pipeline does for a whole file, this does for a batch of windows, with nothing
-carried from one window to another: neither text nor word times depend on which windows share a batch. What was
-written is then held against the speech that was heard, and speech that got no words is decoded once more.
+carried from one window to another.
 """
 
 import threading
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
 
 import ctranslate2
 import msgspec
@@ -18,27 +20,23 @@ from faster_whisper.audio import pad_or_trim
 from faster_whisper.tokenizer import Tokenizer
 from faster_whisper.transcribe import get_compression_ratio, get_suppressed_tokens
 
-from engine.messages import Decoded, Finding, Work
+from engine.messages import Work
 from engine.models import locate
-from engine.quality import doubt, is_silence
+from engine.quality import is_silence
 from engine.recipe import Recipe
-from engine.stages.asr.coverage import is_new, look, merged, of_words, unheard, without_strays
+from engine.stages.asr.whisper import SAMPLES, TRANSLATE, Ask, Recogniser, Take
 from engine.stages.audio import read_window
-from engine.timeline import Span, Spans, intersect, subtract, union
+from engine.stages.base import UnusableInput
+from engine.timeline import Span
 from engine.transcript import Segment, Word
 
 BEAM = 5
 """Width of the beam; what Whisper's authors and faster-whisper use."""
 MAX_LENGTH = 448
 """Tokens of prompt and text together that Whisper's decoder has positions for."""
-SAMPLES = 5
-"""Texts drawn at a temperature above 0, of which the likeliest is taken: Whisper's ``best_of``."""
 SEED = 1
 """Of the sampling, so that a run can be repeated as far as the library allows: each of its threads draws its own
 numbers, so with several the order in which windows come counts."""
-FLOOR = -1.25
-"""The mean log probability that the second look at speech asks for: lower than the first, since this text replaces
-none, and what it finds is not tried again."""
 PREPENDED = "\"'“¿([{-"
 APPENDED = "\"'.。,，!！?？:：”)]}、"
 
@@ -46,86 +44,161 @@ LONG_AGO = -30.0
 """When the last word before a window was, in seconds before it: a window begins after a pause, and its first word,
 which the alignment stretches back to the window's very beginning, is to be shortened accordingly."""
 
+KEPT = 12
+"""Windows kept as the encoder gave them: they were heard for their language and wait to be decoded, or may be decoded
+once more. At most 8 MB each (``large-v3``)."""
+
+ANY_NUMBERS = ("auto", "default")
+"""Compute types of which CTranslate2 makes what the device can do."""
+FILES = ("config.json", "tokenizer.json", "vocabulary.*")
+"""What a model's folder holds besides its weights. A tokenizer that is missing would be sought in the network."""
+FLAWS = ("model.bin", "model binary", "variable", "vocabulary", "json")
+"""What CTranslate2's errors name when it is the model's files that are to blame."""
+
 Features = npt.NDArray[np.float32]
 
 
-class _Take(NamedTuple):
-    """What the decoder wrote over a span, before anyone has judged it."""
+class _Translator(Tokenizer):  # type: ignore[misc]
+    """Told the language that is spoken, as the prompt must, it would take English for written in that language's way:
+    for Japanese, every token would be a word."""
 
-    span: Span
-    segment: Segment
-    """Its text and figures; no words, if they were not to be aligned."""
+    def split_to_word_tokens(self, tokens: list[int]) -> tuple[list[str], list[list[int]]]:
+        """The words of an English text, each with its tokens."""
+        words: tuple[list[str], list[list[int]]] = self.split_tokens_on_spaces(tokens)
+        return words
 
 
-class FasterWhisper:
+class FasterWhisper(Recogniser):
     """Decodes windows of up to 30 s; safe to call from as many threads as the recipe has parallel batches."""
 
     def __init__(self, recipe: Recipe) -> None:
+        super().__init__(recipe)
         ctranslate2.set_random_seed(SEED)
-        self._model = WhisperModel(
-            locate(recipe.model, recipe.backend),
-            device=recipe.device,
-            compute_type=recipe.compute_type,
-            cpu_threads=recipe.threads,
-            num_workers=recipe.parallel,
-        )
+        self._model = self._loaded(WhisperModel, recipe)
         # Two encoders at a time take twice the memory for no time: the others of the lanes decode meanwhile.
         self._encoding = threading.BoundedSemaphore(max(1, recipe.parallel // 2))
         self._on_cpu = self._model.model.device == "cpu"
-        self._is_multilingual: bool = self._model.model.is_multilingual
         self._tokenizers: dict[tuple[str, str], Tokenizer] = {}
+        self._kept: OrderedDict[tuple[str, Span], ctranslate2.StorageView] = OrderedDict()
+        self._keeping = threading.Lock()
 
-    def run(self, work: Work) -> Iterator[tuple[Finding, ...]]:
-        """Decode the windows as one batch, then what speech in them got no words."""
-        speech = [intersect(union(work.speech), (span,)) for span in work.spans]
-        found = [_judged(take, each) for take, each in zip(self._takes(work, work.spans), speech, strict=True)]
-        looks = [(n, each) for n, decoded in enumerate(found) for each in _looks(decoded)]
-        for at in range(0, len(looks), len(work.spans)):
-            batch = looks[at : at + len(work.spans)]
-            for (n, _), take in zip(batch, self._takes(work, [each for _, each in batch]), strict=True):
-                found[n] = _second(found[n], take, speech[n])
-        yield tuple(found)
+    def _loaded(self, kind: type[WhisperModel], recipe: Recipe) -> WhisperModel:
+        """The recipe's model, as a class of faster-whisper's or one derived from it.
 
-    def _takes(self, work: Work, spans: Sequence[Span]) -> list[_Take]:
+        Raises:
+            UnusableInput: its files are damaged or incomplete, or the processor cannot compute with such numbers.
+        """
+        folder = locate(recipe.model, recipe.backend)
+        numbers = recipe.compute_type
+        if recipe.device == "cpu" and numbers not in (*ANY_NUMBERS, *ctranslate2.get_supported_compute_types("cpu")):
+            raise UnusableInput(f'This processor cannot compute with "{numbers}"; set transcribe.compute_type to auto.')
+        try:
+            Path(folder, "config.json").stat()  # without it the model can be loaded, but nothing be decoded
+            return kind(
+                folder,
+                device=recipe.device,
+                compute_type=numbers,
+                cpu_threads=recipe.threads,
+                num_workers=recipe.parallel,
+            )
+        except Exception as error:
+            if flaw := _flaw(Path(folder), error):
+                raise UnusableInput(
+                    f"The model in {folder} cannot be loaded ({flaw}); get it once more, or name another one."
+                ) from error
+            raise
+
+    @property
+    def is_multilingual(self) -> bool:
+        """Whether the model knows any language but English."""
+        return bool(self._model.model.is_multilingual)
+
+    def takes(self, work: Work, asks: Sequence[Ask]) -> list[Take]:
         """What the decoder writes over each of the spans, decoded as one batch."""
-        encoded = [self._encode(self._features(read_window(work.audio, span))) for span in spans]
-        tokenizers = [self._tokenizer(work.recipe, each) for each in encoded]
-        results = self._generate(encoded, tokenizers, work.recipe)
+        encoded = [self._encoded(work, ask.span) for ask in asks]
+        for ask, each in zip(asks, encoded, strict=True):
+            if work.terms and not ask.terms:  # it may be decoded once more, with terms
+                self._keep(work, ask.span, each)
+        tokenizers = [self._tokenizer(ask.language, work.recipe.task) for ask in asks]
+        results = self._generate(encoded, tokenizers, asks, work.recipe)
+        temperature = work.recipe.temperature
         return [
-            self._take(*each, work.recipe.temperature) for each in zip(spans, encoded, tokenizers, results, strict=True)
+            self._take(ask.span, *each, temperature)
+            for ask, each in zip(asks, zip(encoded, tokenizers, results, strict=True), strict=True)
         ]
 
-    def _encode(self, features: Features) -> ctranslate2.StorageView:
-        with self._encoding:
+    def hear_languages(self, work: Work, spans: Sequence[Span]) -> list[Mapping[str, float]]:
+        """The likelihood of each language, 0 to 1, for each of the spans."""
+        heard: list[Mapping[str, float]] = []
+        # While a vote is held no lane decodes: there is memory for several encoders, and nothing else to do.
+        gate = nullcontext() if work.recipe.language is None else None
+        for span in spans:
+            encoded = self._encoded(work, span, gate)
+            self._keep(work, span, encoded)
+            likely = self._model.model.detect_language(encoded)[0]
+            heard.append({token.strip("<|>"): float(likelihood) for token, likelihood in likely})
+        return heard
+
+    def count_tokens(self, text: str) -> int:
+        """How many tokens of the model's a text takes."""
+        return len(self._model.hf_tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def _encoded(
+        self, work: Work, span: Span, gate: AbstractContextManager[object] | None = None
+    ) -> ctranslate2.StorageView:
+        """What the encoder makes of a window, or made of it a moment ago; behind the gate, else the lanes' own."""
+        with self._keeping:
+            known = self._kept.pop((work.audio, span), None)
+        if known is not None:
+            return known
+        features = self._features(read_window(work.audio, span))
+        with gate or self._encoding:
             return self._model.encode(features)
+
+    def _keep(self, work: Work, span: Span, encoded: ctranslate2.StorageView) -> None:
+        with self._keeping:
+            self._kept[work.audio, span] = encoded
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
 
     def _features(self, audio: npt.NDArray[np.float32]) -> Features:
         """The log-mel spectrogram, padded to 30 s: (mels, 3000)."""
         features: Features = pad_or_trim(self._model.feature_extractor(audio)[..., :-1])
         return features
 
-    def _tokenizer(self, recipe: Recipe, encoded: ctranslate2.StorageView) -> Tokenizer:
-        language = recipe.language or "en"
-        if not self._is_multilingual:
-            language = "en"
-        elif recipe.language is None:
-            # Window by window, so that no window's text hangs on another's.
-            language = self._model.model.detect_language(encoded)[0][0][0].strip("<|>")
-        key = (language, recipe.task)
+    def _tokenizer(self, language: str, task: str) -> Tokenizer:
+        """The tokenizer for a language and a task.
+
+        Raises:
+            UnusableInput: the model does not know the language.
+        """
+        key = (language, task)
+        if self.is_multilingual and self._model.hf_tokenizer.token_to_id(f"<|{language}|>") is None:
+            raise UnusableInput(f'This speech model does not know the language "{language}"; choose another model.')
         if key not in self._tokenizers:
-            self._tokenizers[key] = Tokenizer(
-                self._model.hf_tokenizer, self._is_multilingual, task=recipe.task, language=language
-            )
+            kind = _Translator if task == TRANSLATE else Tokenizer
+            self._tokenizers[key] = kind(self._model.hf_tokenizer, self.is_multilingual, task=task, language=language)
         return self._tokenizers[key]
 
     def _generate(
-        self, encoded: list[ctranslate2.StorageView], tokenizers: list[Tokenizer], recipe: Recipe
+        self, encoded: list[ctranslate2.StorageView], tokenizers: list[Tokenizer], asks: Sequence[Ask], recipe: Recipe
     ) -> list[Any]:
-        hotwords = ", ".join(recipe.terms) or None
         prompts = [
-            self._model.get_prompt(tokenizer, [], without_timestamps=True, hotwords=hotwords)
-            for tokenizer in tokenizers
+            self._model.get_prompt(tokenizer, [], without_timestamps=True, hotwords=", ".join(ask.terms) or None)
+            for tokenizer, ask in zip(tokenizers, asks, strict=True)
         ]
+        results: list[Any] = [None] * len(asks)
+        # CTranslate2 takes prompts of one length only: those with terms differ, and go by themselves.
+        for length in dict.fromkeys(map(len, prompts)):
+            alike = [n for n, prompt in enumerate(prompts) if len(prompt) == length]
+            batch = self._decode([encoded[n] for n in alike], [prompts[n] for n in alike], tokenizers[0], recipe)
+            for n, result in zip(alike, batch, strict=True):
+                results[n] = result
+        return results
+
+    def _decode(
+        self, encoded: list[ctranslate2.StorageView], prompts: list[list[int]], tokenizer: Tokenizer, recipe: Recipe
+    ) -> list[Any]:
         sampling = {
             "beam_size": 1,
             "num_hypotheses": SAMPLES,
@@ -137,7 +210,7 @@ class FasterWhisper:
             prompts,
             max_length=MAX_LENGTH,
             suppress_blank=True,
-            suppress_tokens=get_suppressed_tokens(tokenizers[0], [-1]),
+            suppress_tokens=get_suppressed_tokens(tokenizer, [-1]),  # the same in all languages
             return_scores=True,
             return_no_speech_prob=True,
             **(sampling if recipe.temperature > 0 else {"beam_size": BEAM}),
@@ -162,7 +235,7 @@ class FasterWhisper:
         tokenizer: Tokenizer,
         result: Any,  # noqa: ANN401
         temperature: float,
-    ) -> _Take:
+    ) -> Take:
         tokens = result.sequences_ids[0]
         text = tokenizer.decode(tokens).strip()
         segment = Segment(
@@ -179,7 +252,7 @@ class FasterWhisper:
             words = self._words(span, encoded, tokenizer, tokens)
             ends = (words[0].start, words[-1].end) if words else (span.start, span.end)
             segment = msgspec.structs.replace(segment, start=ends[0], end=ends[1], words=words)
-        return _Take(span, segment)
+        return Take(span, segment)
 
     def _words(
         self, span: Span, encoded: ctranslate2.StorageView, tokenizer: Tokenizer, tokens: list[int]
@@ -200,52 +273,19 @@ class FasterWhisper:
         )
 
 
-def _judged(take: _Take, speech: Spans) -> Decoded:
-    """A window by what was written over it, without words that nobody can have said."""
-    written = take.segment
-    if written.text and is_silence(written, speech):
-        return Decoded(span=take.span, unheard=unheard((), speech))
-    segment = of_words(written, without_strays(written.words, speech))
-    reason = doubt(segment, take.span, speech)
-    if segment.text and len(segment.words) * 2 < len(written.words):
-        reason = reason or "most of the words lie where nobody speaks"
-    is_placed = bool(segment.words) or not segment.text
-    return Decoded(
-        span=take.span,
-        segments=(segment,) if segment.text else (),
-        doubt=reason,
-        unheard=unheard(segment.words, speech) if is_placed else (),
-    )
-
-
-def _looks(decoded: Decoded) -> list[Span]:
-    """What to decode once more for the speech of a window that got no words."""
-    words = _words_of(decoded)
-    looks = [look(missed, words, decoded.span) for missed in decoded.unheard]
-    return [each for each in looks if is_new(each, decoded.span)]
-
-
-def _second(decoded: Decoded, take: _Take, speech: Spans) -> Decoded:
-    """A window with what a second look found, where that is plausible."""
-    near = intersect(speech, (take.span,))
-    segment = of_words(take.segment, without_strays(take.segment.words, near))
-    if not segment.words or is_silence(segment, near) or doubt(segment, take.span, near, FLOOR):
-        return decoded
-    segments = merged(decoded.segments, segment)
-    still = unheard(_words_of(msgspec.structs.replace(decoded, segments=segments)), speech)
-    return msgspec.structs.replace(
-        decoded,
-        segments=segments,
-        doubt=decoded.doubt if decoded.segments else "",
-        unheard=still,
-        recovered=union(decoded.recovered, subtract(intersect(decoded.unheard, (take.span,)), still)),
-    )
-
-
-def _words_of(decoded: Decoded) -> list[Word]:
-    return [word for segment in decoded.segments for word in segment.words]
-
-
 def _place(seconds: float, span: Span) -> int:
     """A time within a window, as milliseconds on the timeline."""
     return min(span.end, span.start + max(0, round(float(seconds) * 1000)))
+
+
+def _flaw(folder: Path, error: Exception) -> str:
+    """What is amiss with a model's files, if that is why it could not be loaded; else nothing."""
+    for name in FILES:
+        if not any(folder.glob(name)):
+            return f"it has no {name.removesuffix('.*')}"
+    why = " ".join(str(error).split()).rstrip(".")
+    # The library of tokenizers has no class of its own for its errors.
+    is_flaw = type(error) is Exception or (
+        isinstance(error, RuntimeError) and any(each in why.lower() for each in FLAWS)
+    )
+    return why if is_flaw else ""
