@@ -104,8 +104,15 @@ def test_the_cache_is_bounded_and_cleared(load):
     library, card, metal = mlx(load), cuda(load), mps(load)
     devices.limit()
     devices.tidy()
-    assert ("set_cache_limit", 256 * 2**20) in library.asked
+    assert ("set_cache_limit", 32 * 2**20) in library.asked
     assert all(("clear_cache",) in each.asked or ("empty_cache",) in each.asked for each in (library, card, metal))
+
+
+def test_on_metal_more_may_be_kept(load):
+    library = mlx(load)
+    library.metal = load("mlx.core.metal", is_available=True)
+    devices.limit()
+    assert ("set_cache_limit", 256 * 2**20) in library.asked
 
 
 def test_the_environment_is_set_where_the_user_has_not():
