@@ -318,8 +318,8 @@ async def test_a_thousand_visits_leave_nothing_behind(home):
         for number in range(1_000):
             await visit(number)
         await true(lambda: not len(host.clients))
-        assert len(asyncio.all_tasks()) == tasks
-        assert process.num_fds() == descriptors
+        # The last visitor's task and socket may end a moment after the host has forgotten it.
+        await true(lambda: len(asyncio.all_tasks()) <= tasks and process.num_fds() <= descriptors)
         assert not host.engine._chronicle._listeners
         assert process.memory_info().rss - memory < 4 * 2**20
 
