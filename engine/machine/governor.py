@@ -29,8 +29,11 @@ def memory_read(core: Core, stimulus: MemoryRead, now: int) -> None:
     for worker in core.workers.values():
         if worker.id in stimulus.workers:
             note(core, worker, stimulus.workers[worker.id])
+    # A worker that was ended while the sample was taken holds nothing any more.
+    gone = sum(held for number, held in stimulus.workers.items() if number not in core.workers)
     known = sum(worker.memory for worker in core.workers.values() if worker.id in stimulus.workers)
-    core.share = max(0, stimulus.tree - known)
+    tree = stimulus.tree - gone
+    core.share = max(0, tree - known)
     core.available = stimulus.available
     core.tell(
         ev.MemorySampled(
@@ -43,7 +46,7 @@ def memory_read(core: Core, stimulus: MemoryRead, now: int) -> None:
         )
     )
     _watch_pressure(core, stimulus, now)
-    govern(core, stimulus.tree, now)
+    govern(core, tree, now)
 
 
 def note(core: Core, worker: Worker, held: int) -> None:

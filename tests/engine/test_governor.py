@@ -92,6 +92,20 @@ def test_a_listener_that_leaks_is_ended_and_the_transcriber_spared(world):
     assert not recipes_told(world)
 
 
+def test_a_sample_from_before_a_worker_was_ended_ends_no_other(world):
+    """Samples take a moment, in which the one that held too much may have gone."""
+    job = add(world, windows=20, recipe=Recipe(batch=2, parallel=2))
+    run_until(world, lambda: listener(world) and transcriber(world) and world.workers[transcriber(world)].lanes)
+    leaky, innocent = listener(world), transcriber(world)
+    stale = do.MemoryRead(tree=660 * MB, available=2**33, workers={leaky: 420 * MB, innocent: 200 * MB})
+    world.feed(stale)
+    world.end(leaky, FailureKind.OOM)
+    world.feed(stale)
+    assert not world.workers[innocent].killed
+    run_until(world, lambda: isinstance(state(world, job), Done))
+    assert [each.stage for each in world.told(ev.AttemptFailed)] == ["listen"]
+
+
 def test_a_kill_with_no_smaller_load_at_hand_is_tried_again_before_the_job_is_given_up(world):
     """The system may have killed it for what others took: that the model fits is known, or not yet."""
     job = add(world, windows=20, recipe=Recipe(batch=1, parallel=1))
