@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from engine import glossary, hardware, models
+from engine.languages import NAMES
 from engine.settings.choosing import is_installed
 from engine.settings.file import shown
-from engine.settings.recognition import LANGUAGES
 
 _NUMBER = re.compile(r"[+-]?\d{1,15}(\.\d{1,15})?", re.ASCII)
 _FLAGS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
@@ -140,7 +140,7 @@ def language(value: Any, _: Source) -> Taken:  # noqa: ANN401
     """The code of a language."""
     name = _text(value).lower()
     short = re.split(r"[-_]", name)[0]
-    if name != short and short in LANGUAGES.split("|"):
+    if name != short and short in NAMES:
         return Taken(short, "the region is left out")
     return Taken(name)
 
